@@ -29,8 +29,8 @@ typedef struct agt_schema agt_schema; /* immutable, reference-counted; @threads 
  * @threads any
  */
 AGT_API AGT_MUST_CHECK agt_status agt_schema_new(const agt_allocator *allocator,
-                                                 const agt_value *document,
-                                                 agt_schema **ret_schema, agt_error *err);
+                                                 const agt_value *document, agt_schema **ret_schema,
+                                                 agt_error *err);
 AGT_API agt_schema *agt_schema_ref(const agt_schema *schema);
 AGT_API void agt_schema_unref(const agt_schema *schema);
 

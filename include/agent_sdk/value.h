@@ -294,13 +294,13 @@ typedef enum agt_json_duplicates {
  */
 typedef struct agt_json_config {
     size_t struct_size;
-    uint32_t depth_max;         /* nesting; 0 = 64                                               */
-    uint32_t nodes_max;         /* values in one document; 0 = 100,000                           */
-    size_t string_bytes_max;    /* one string, decoded; 0 = 8 MiB                                */
-    size_t document_bytes_max;  /* the whole text; 0 = 32 MiB                                    */
-    uint32_t number_bytes_max;  /* one number's text; 0 = 64, at most 4,096                      */
-    int32_t duplicates;         /* agt_json_duplicates                                           */
-    bool tainted;               /* mark everything that is read                                  */
+    uint32_t depth_max;        /* nesting; 0 = 64                                               */
+    uint32_t nodes_max;        /* values in one document; 0 = 100,000                           */
+    size_t string_bytes_max;   /* one string, decoded; 0 = 8 MiB                                */
+    size_t document_bytes_max; /* the whole text; 0 = 32 MiB                                    */
+    uint32_t number_bytes_max; /* one number's text; 0 = 64, at most 4,096                      */
+    int32_t duplicates;        /* agt_json_duplicates                                           */
+    bool tainted;              /* mark everything that is read                                  */
     bool reserved[7];
 } agt_json_config;
 
@@ -366,9 +366,9 @@ AGT_API void agt_json_parser_free(agt_json_parser *parser);
 
 /** How JSON is written. */
 enum {
-    AGT_JSON_COMPACT = 0,      /* no white space                                                 */
-    AGT_JSON_PRETTY = 1 << 0,  /* two spaces an indent                                           */
-    AGT_JSON_ASCII = 1 << 1,   /* \uXXXX for all that is not ASCII                               */
+    AGT_JSON_COMPACT = 0,       /* no white space                                                 */
+    AGT_JSON_PRETTY = 1 << 0,   /* two spaces an indent                                           */
+    AGT_JSON_ASCII = 1 << 1,    /* \uXXXX for all that is not ASCII                               */
     AGT_JSON_CANONICAL = 1 << 2 /* sorted keys and normal numbers, see agt_value_hash()          */
 };
 

@@ -144,6 +144,15 @@ AGT_API const char *agt_status_get_text(agt_status status);
  */
 AGT_API const char *agt_version(void);
 
+/** A name and its text: a header, a variable, a piece of metadata. */
+typedef struct agt_kv {
+    const char *key;
+    const char *value;
+} agt_kv;
+
+/** A duration that means "without limit" wherever 0 means "the default". */
+#define AGT_MS_NONE UINT32_MAX
+
 /**
  * Where the library gets its memory: one function, shaped like realloc.
  *

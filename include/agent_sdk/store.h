@@ -1,0 +1,85 @@
+/*
+ * agent_sdk/store.h - runs, traces and costs on disk: one SQLite file.
+ *
+ * A runtime with a store path writes to it by itself; this header is for reading: each query
+ * answers with a JSON value, in the shape documented with it, members are only ever added.
+ *
+ * One process writes at a time (an open-file-description lock beside the file covers every write);
+ * readers never wait. The file must be on a local disk.
+ */
+#ifndef AGENT_SDK_STORE_H
+#define AGENT_SDK_STORE_H
+
+#include "agent_sdk/telemetry.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct agt_store agt_store; /* one thread at a time                                       */
+
+/**
+ * Open a store for reading.
+ *
+ * @return AGT_OK; AGT_E_NOT_FOUND if there is none; AGT_E_VERSION if it was written by a newer
+ *         library, the message naming both versions; AGT_E_SYNTAX if the file is no store;
+ *         AGT_E_IO; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_store_open(const agt_allocator *allocator, const char *path,
+                                                 agt_store **ret_store, agt_error *err);
+AGT_API void agt_store_free(agt_store *store);
+
+/**
+ * The newest runs first: an array of
+ *
+ *     {"id": "01J…", "trace_id": "…", "name": "…", "status": "running|ok|error|…",
+ *      "start_unix_ns": n, "duration_ns": n|null, "spans": n, "input_tokens": n,
+ *      "output_tokens": n, "cost_nanousd": n, "unpriced_calls": n, "simulated_nanousd": n,
+ *      "simulated_tokens": n}
+ *
+ * @param limit  most runs; 0 = 50
+ * @return AGT_OK; AGT_E_IO; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_store_list_runs(agt_store *store, uint32_t limit,
+                                                      agt_value **ret_runs, agt_error *err);
+
+/**
+ * One run with its spans: the object of agt_store_list_runs() with "spans" replaced by an array,
+ * parents before children, of
+ *
+ *     {"span_id": "…", "parent_span_id": "…"|null, "name": "…", "kind": n, "start_unix_ns": n,
+ *      "end_unix_ns": n, "error": bool, "message": "…", "attributes": {…}, "dropped_attributes": n}
+ *
+ * @param id  run id, trace id, a prefix of one that is unique, or "last"
+ * @return AGT_OK; AGT_E_NOT_FOUND; AGT_E_INVALID if the prefix fits several; AGT_E_IO; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_store_get_run(agt_store *store, const char *id,
+                                                    agt_value **ret_run, agt_error *err);
+
+typedef enum agt_store_group {
+    AGT_STORE_BY_AGENT = 0,
+    AGT_STORE_BY_MODEL = 1,
+    AGT_STORE_BY_RUN = 2,
+    AGT_STORE_BY_DAY = 3, /* UTC */
+    AGT_STORE_BY_CONVERSATION = 4
+} agt_store_group;
+
+/**
+ * Costs since a time, grouped: an array of
+ *
+ *     {"key": "…", "calls": n, "input_tokens": n, "output_tokens": n, "cost_nanousd": n,
+ *      "unpriced_calls": n, "simulated_calls": n, "simulated_tokens": n, "simulated_nanousd": n}
+ *
+ * most expensive first; simulated amounts are never part of the others.
+ *
+ * @param run_id  only of this run (as agt_store_get_run() takes it); NULL = of all
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_store_get_costs(agt_store *store, agt_store_group group,
+                                                      const char *run_id, uint64_t since_unix_ns,
+                                                      agt_value **ret_costs, agt_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* AGENT_SDK_STORE_H */

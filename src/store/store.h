@@ -1,0 +1,52 @@
+/*
+ * The writing side of the store, used by the exporter.
+ */
+#ifndef AGT_STORE_STORE_H
+#define AGT_STORE_STORE_H
+
+#include "agent_sdk/store.h"
+
+/** One run, when it starts and again when it ends. */
+typedef struct agt__store_run {
+    const char *id; /* 26 characters, sorted by time */
+    uint8_t trace_id[16];
+    const char *name;
+    const char *status; /* "running", or the outcome */
+    uint64_t start_unix_ns;
+    uint64_t end_unix_ns; /* 0 while it runs */
+} agt__store_run;
+
+/** One finished span. `attributes` is an object. */
+typedef struct agt__store_span {
+    agt_span_context context;
+    uint8_t parent_span_id[8];
+    const char *name;
+    agt_span_kind kind;
+    bool error;
+    const char *message;
+    uint64_t start_unix_ns, end_unix_ns;
+    const agt_value *attributes;
+    uint32_t dropped_attributes;
+} agt__store_span;
+
+/**
+ * Open the store at @path for writing, create or migrate it if need be (directory 0700, file 0600).
+ *
+ * @return AGT_OK; AGT_E_VERSION for a newer store; AGT_E_SYNTAX if the file is no store;
+ *         AGT_E_DENIED if it is a symbolic link or belongs to somebody else; AGT_E_IO for a
+ * read-only or full disk, naming the path; AGT_E_UNSUPPORTED on a network file system
+ */
+agt_status agt__store_open_writer(const agt_allocator *allocator, const char *path,
+                                  agt_store **ret_store, agt_error *err);
+
+/** All that is put between begin and commit is there together or not at all. The writer's lock is
+ * held in between. @return AGT_OK; AGT_E_BUSY if another process holds the lock for 5 s; AGT_E_IO
+ */
+agt_status agt__store_begin(agt_store *store, agt_error *err);
+agt_status agt__store_put_run(agt_store *store, const agt__store_run *run, agt_error *err);
+agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, agt_error *err);
+agt_status agt__store_put_cost(agt_store *store, const agt_cost_entry *entry, agt_error *err);
+agt_status agt__store_commit(agt_store *store, agt_error *err);
+void agt__store_rollback(agt_store *store);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * The inside of telemetry: what the engine and the exporters use beyond telemetry.h.
+ */
+#ifndef AGT_TELEMETRY_TRACER_H
+#define AGT_TELEMETRY_TRACER_H
+
+#include "agent_sdk/telemetry.h"
+
+typedef struct agt__tracer_config {
+    size_t struct_size;
+    const agt_allocator *allocator;
+    const agt_clock *clock;   /* NULL = the system's                                            */
+    const agt_random *random; /* NULL = the system's; seeds the identifiers                     */
+    const char *service_name; /* copied; NULL = "agent_sdk"                                     */
+    uint32_t spans_max;       /* open and queued; 0 = 16,384; taken in blocks as needed         */
+    bool silent;              /* record nothing: every start returns NULL and is not counted    */
+    bool reserved[3];
+    /* Called, on whatever thread ends a span, when half of spans_max wait to be exported. */
+    void (*kick)(void *user_data);
+    void *user_data;
+} agt__tracer_config;
+
+agt_status agt__tracer_new(const agt__tracer_config *config, agt_tracer **ret_tracer,
+                           agt_error *err);
+void agt__tracer_free(agt_tracer *tracer);
+
+/** Add to monotonic times of this tracer's spans to get Unix time. */
+int64_t agt__tracer_get_unix_offset_ns(const agt_tracer *tracer);
+const char *agt__tracer_get_service_name(const agt_tracer *tracer);
+bool agt__tracer_is_silent(const agt_tracer *tracer);
+
+/** A new trace id / span id. @threads any */
+void agt__tracer_make_trace_id(agt_tracer *tracer, uint8_t ret_trace_id[16]);
+void agt__tracer_make_span_id(agt_tracer *tracer, uint8_t ret_span_id[8]);
+
+/*
+ * Attribute keys that are literals of the library: the pointer is kept, not the text. `key` must be
+ * a name of semconv.h. Otherwise as the public functions.
+ */
+void agt__span_set_text(agt_span *span, const char *key, const char *text, size_t length);
+void agt__span_set_int(agt_span *span, const char *key, int64_t number);
+
+/**
+ * All spans that have ended since the last time, oldest first, linked by agt__span_get_next().
+ * One consumer at a time. Give them back with agt__tracer_recycle().
+ */
+agt_span *agt__tracer_take_ended(agt_tracer *tracer);
+agt_span *agt__span_get_next(const agt_span *span);
+
+/** Give a list back: counted as exported, or as dropped. */
+void agt__tracer_recycle(agt_tracer *tracer, agt_span *spans, bool exported);
+
+/* Reading spans, for exporters. */
+typedef enum agt__attribute_kind {
+    AGT__ATTRIBUTE_TEXT,
+    AGT__ATTRIBUTE_INT,
+    AGT__ATTRIBUTE_DOUBLE,
+    AGT__ATTRIBUTE_BOOL,
+} agt__attribute_kind;
+
+typedef struct agt__attribute {
+    const char *key;
+    agt__attribute_kind kind;
+    const char *text;
+    size_t length;
+    int64_t integer; /* also of a boolean */
+    double number;
+} agt__attribute;
+
+size_t agt__span_get_attribute_count(const agt_span *span);
+agt__attribute agt__span_get_attribute(const agt_span *span, size_t index);
+uint32_t agt__span_get_dropped_attributes(const agt_span *span);
+agt_span_kind agt__span_get_kind(const agt_span *span);
+const char *agt__span_get_message(const agt_span *span); /* of the error; "" */
+
+/* The ledger behind agt_cost_tracker. */
+agt_status agt__cost_tracker_new(const agt_allocator *allocator, agt_cost_tracker **ret_costs);
+void agt__cost_tracker_free(agt_cost_tracker *costs);
+
+/** Entries not yet stored, oldest first, each owning its texts; NULL if there is none. */
+typedef struct agt__cost_line {
+    struct agt__cost_line *next;
+    agt_cost_entry entry;
+} agt__cost_line;
+agt__cost_line *agt__cost_tracker_take_lines(agt_cost_tracker *costs);
+void agt__cost_tracker_free_lines(agt_cost_tracker *costs, agt__cost_line *lines);
+/** Put lines back in front after a failed write. */
+void agt__cost_tracker_return_lines(agt_cost_tracker *costs, agt__cost_line *lines);
+
+#endif

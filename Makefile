@@ -7,7 +7,7 @@
 # asking). The others:
 #
 #   make check               everything that must hold before a change goes in; some minutes
-#   make check STEPS='format tidy'   some of its steps; tools/check lists them
+#   make check STEPS='format tidy'   some of its steps; tools/check.py lists them
 #   make torture             the unit tests, with every single allocation failing in turn
 #   make bench               the benchmarks, as figures and as build/bench.jsonl
 #   make install PREFIX=/usr/local   (DESTDIR= is honoured)
@@ -57,7 +57,7 @@ test: dev
 
 check: build
 	@tools/deps check
-	@tools/check $(STEPS)
+	@tools/check.py $(STEPS)
 
 torture: dev
 	@AGT_TORTURE=all ctest --test-dir build/dev --output-on-failure --label-regex unit
@@ -66,7 +66,7 @@ bench: build
 	@tools/deps bench
 	$(call build,release)
 	@cmake --build build/release --target bench
-	@tools/bench build/release
+	@tools/bench.py build/release
 
 install: build
 	@tools/deps demo

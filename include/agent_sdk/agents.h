@@ -149,6 +149,7 @@ typedef struct agt_request {
     const agt_call_options *options; /* NULL for the defaults                                    */
 } agt_request;
 
+/** A new pool without members. @return AGT_OK; AGT_E_INVALID; AGT_E_NOMEM */
 AGT_API AGT_MUST_CHECK agt_status agt_pool_new(agt_runtime *runtime, const char *name,
                                                agt_pool **ret_pool, agt_error *err);
 AGT_API agt_pool *agt_pool_ref(agt_pool *pool);

@@ -41,6 +41,7 @@ typedef struct agt_model agt_model; /* immutable, reference-counted; @threads an
 
 AGT_API agt_model *agt_model_ref(agt_model *model);
 AGT_API void agt_model_unref(agt_model *model);
+/** As a request names it, and who serves it; borrowed, never NULL. */
 AGT_API const char *agt_model_get_name(const agt_model *model);
 AGT_API const char *agt_model_get_provider(const agt_model *model);
 /** Whether no real model is behind it: its tokens and money are simulated. */

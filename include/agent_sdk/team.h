@@ -56,6 +56,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_team_load(agt_runtime *runtime, const char
                                                 agt_error *err);
 AGT_API void agt_team_free(agt_team *team);
 
+/** What the file calls the team, and what was built of it; borrowed. */
 AGT_API const char *agt_team_get_name(const agt_team *team);
 AGT_API agt_executor *agt_team_get_executor(const agt_team *team);
 AGT_API agt_pool *agt_team_get_pool(const agt_team *team);

@@ -69,6 +69,7 @@ void agt__operation_unref(agt__operation *operation);
 /* ---- what operations use of the call they run (beside agt_tool_call_…) ------------------------
  */
 
+/** What the call runs, and where; borrowed. */
 agt__operation *agt__tool_call_get_operation(const agt_tool_call *call);
 agt_runtime *agt__tool_call_get_runtime(const agt_tool_call *call);
 /** A slot for the operation's own state of this attempt. */

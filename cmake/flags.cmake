@@ -77,6 +77,7 @@ check_pie_supported(LANGUAGES C)
 # Optimisation: dev compiles fast, keeps assert() and is debuggable; release is what is shipped.
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1 -g")
 set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
+target_compile_definitions(agent_sdk_flags INTERFACE $<$<NOT:$<CONFIG:Release>>:AGT_DEBUG>)
 if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()

@@ -17,7 +17,15 @@ if(man_pages)
 endif()
 
 # pkg-config
+#
+# The libraries underneath are named one by one, not as Requires.private: `pkg-config --static` then
+# gives what is needed to link our static library with the shared ones of the system, without the
+# private dependencies of libcurl, whose development packages nobody has.
 list(JOIN AGENT_SDK_PC_MODULES " " AGENT_SDK_PC_REQUIRES)
+list(JOIN AGENT_SDK_DEPS_LDFLAGS " " AGENT_SDK_PC_LIBS)
+# Relative to the file itself, so that an installed tree may be moved.
+file(RELATIVE_PATH AGENT_SDK_PC_PREFIX
+    ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(${PROJECT_SOURCE_DIR}/cmake/agent_sdk.pc.in ${CMAKE_BINARY_DIR}/agent_sdk.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/agent_sdk.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -34,7 +34,8 @@ add_library(agent_sdk::agent_sdk ALIAS agent_sdk)
 set_target_properties(agent_sdk PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION 0 LINKER_LANGUAGE C LINK_DEPENDS ${version_script})
 target_include_directories(agent_sdk PUBLIC
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_options(agent_sdk PRIVATE
     -Wl,--version-script=${version_script} -Wl,-Bsymbolic-functions)
 if(NOT sanitizing)
@@ -50,7 +51,8 @@ add_library(agent_sdk::static ALIAS agent_sdk_static)
 set_target_properties(agent_sdk_static PROPERTIES
     OUTPUT_NAME agent_sdk EXPORT_NAME static LINKER_LANGUAGE C)
 target_include_directories(agent_sdk_static PUBLIC
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(agent_sdk_static PUBLIC
     $<BUILD_INTERFACE:agent_sdk_sanitize> PkgConfig::AGENT_SDK_DEPS Threads::Threads)
 

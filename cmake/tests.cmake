@@ -1,5 +1,7 @@
 # The tests, all found by pattern. Names in CTest are paths: unit/base/value, integration/install,
-# fuzz/json. Labels: unit + the room, integration, reliability, fuzz; `slow` when the name says so.
+# fuzz/json. Labels: unit + the room, integration, reliability, fuzz, build; `slow` when the name
+# says so. tests/build looks at the sources and at what was built, so it is left out of instrumented
+# builds.
 # Exit status 77 means "skipped" and is reported as such.
 
 find_program(AGENT_SDK_PYTHON python3 REQUIRED)
@@ -77,7 +79,8 @@ target_include_directories(agent_test_support PUBLIC
 target_link_libraries(agent_test_support
     PUBLIC agent_sdk_flags agent_sdk_static PkgConfig::CMOCKA)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/support/env.c PROPERTIES
-    COMPILE_DEFINITIONS "TEST_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\";TEST_BUILD_DIR=\"${CMAKE_BINARY_DIR}\"")
+    COMPILE_DEFINITIONS
+    "TEST_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\";TEST_BUILD_DIR=\"${CMAKE_BINARY_DIR}\"")
 
 # One executable and one CTest entry per C file. `folder` is below tests/.
 function(agent_sdk_add_c_tests folder)
@@ -101,7 +104,8 @@ endfunction()
 # Python and shell tests; a file whose name begins with `_` is a helper of others.
 function(agent_sdk_add_script_tests folder)
     file(GLOB scripts CONFIGURE_DEPENDS
-        ${PROJECT_SOURCE_DIR}/tests/${folder}/[a-z]*.py ${PROJECT_SOURCE_DIR}/tests/${folder}/[a-z]*.sh)
+        ${PROJECT_SOURCE_DIR}/tests/${folder}/[a-z]*.py
+        ${PROJECT_SOURCE_DIR}/tests/${folder}/[a-z]*.sh)
     foreach(script IN LISTS scripts)
         cmake_path(GET script STEM name)
         cmake_path(GET script EXTENSION LAST_ONLY extension)
@@ -121,3 +125,6 @@ foreach(kind integration reliability)
     agent_sdk_add_c_tests(${kind} ${kind})
     agent_sdk_add_script_tests(${kind} ${kind})
 endforeach()
+if(NOT sanitizing AND NOT AGENT_SDK_COVERAGE)
+    agent_sdk_add_script_tests(build build)
+endif()

@@ -149,6 +149,11 @@ typedef struct agt_process_tool {
     uint64_t ok_exit_statuses;  /* bit n: exit status n (up to 63) is a success; 0 = only 0   */
 } agt_process_tool;
 
+/**
+ * Register a program as a tool.
+ *
+ * @return AGT_OK; AGT_E_EXISTS if the name is taken; AGT_E_INVALID; AGT_E_NOMEM
+ */
 AGT_API AGT_MUST_CHECK agt_status agt_executor_register_process(agt_executor *executor,
                                                                 const char *name,
                                                                 const agt_process_tool *process,
@@ -165,6 +170,11 @@ typedef struct agt_http_tool {
     agt_http_request request; /* method NULL = "POST"; body is ignored                      */
 } agt_http_tool;
 
+/**
+ * Register an HTTP endpoint as a tool.
+ *
+ * @return AGT_OK; AGT_E_EXISTS if the name is taken; AGT_E_INVALID; AGT_E_NOMEM
+ */
 AGT_API AGT_MUST_CHECK agt_status agt_executor_register_http(agt_executor *executor,
                                                              const char *name,
                                                              const agt_http_tool *http,

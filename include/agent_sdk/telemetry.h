@@ -263,6 +263,11 @@ typedef struct agt_budget_config {
     uint64_t calls_max;
 } agt_budget_config;
 
+/**
+ * A new budget, with nothing reserved or spent.
+ *
+ * @return AGT_OK; AGT_E_INVALID for a configuration that makes no sense; AGT_E_NOMEM
+ */
 AGT_API AGT_MUST_CHECK agt_status agt_budget_new(const agt_allocator *allocator,
                                                  const agt_budget_config *config,
                                                  agt_budget **ret_budget, agt_error *err);

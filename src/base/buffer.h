@@ -31,6 +31,7 @@ void agt__buffer_deinit(agt__buffer *buffer);
 /** Forget the content and the failure, keep the memory. */
 void agt__buffer_clear(agt__buffer *buffer);
 
+/** Append; a failure is kept in `status`. */
 void agt__buffer_add(agt__buffer *buffer, const void *bytes, size_t size);
 void agt__buffer_add_text(agt__buffer *buffer, const char *text);
 void agt__buffer_add_char(agt__buffer *buffer, char c);

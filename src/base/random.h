@@ -18,6 +18,7 @@ agt_status agt__prng_init(agt__prng *prng, const agt_random *random);
 /** Seed from a number: the same number, the same sequence, on every machine. */
 void agt__prng_seed(agt__prng *prng, uint64_t seed);
 
+/** The next 64 bits. */
 uint64_t agt__prng_next(agt__prng *prng);
 
 /** Uniform in 0 … bound - 1, without bias; 0 for a bound of 0. */

@@ -61,6 +61,7 @@ void agt__loop_event_stop(agt__loop *loop);
 /** Wake the thread if it sleeps. @threads any */
 void agt__loop_event_wake(agt__loop *loop);
 
+/** Whether the caller is the loop thread. @threads any */
 bool agt__loop_event_is_current(const agt__loop *loop);
 
 /** The libevent base, for sockets and pipes. @threads loop */
@@ -72,6 +73,7 @@ void agt__loop_event_awake(agt__loop *loop);
 
 /* ---- loop_sim.c ---- */
 
+/** The same for the simulated loop; `until_ns` and the answers are those of agt__loop_pump(). */
 void agt__loop_sim_init(agt__loop *loop, const agt__loop_config *config);
 void agt__loop_sim_stop(agt__loop *loop);
 bool agt__loop_sim_is_current(const agt__loop *loop);
@@ -80,6 +82,7 @@ agt_status agt__loop_sim_pump(agt__loop *loop, bool (*is_done)(void *ctx), void 
 
 /* ---- io.c ---- */
 
+/** HTTP and processes of one loop, and the interface to them. */
 agt_status agt__net_io_new(agt__loop *loop, agt__net_io **ret_io, agt_error *err);
 const agt_io *agt__net_io_get_table(agt__net_io *io);
 /** Cancel requests and kill processes; is_idle becomes true once all have reported. @threads loop

@@ -67,6 +67,7 @@ typedef struct agt__attribute {
     double number;
 } agt__attribute;
 
+/** What an exporter reads of a span. */
 size_t agt__span_get_attribute_count(const agt_span *span);
 agt__attribute agt__span_get_attribute(const agt_span *span, size_t index);
 uint32_t agt__span_get_dropped_attributes(const agt_span *span);

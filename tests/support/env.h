@@ -4,8 +4,8 @@
  * CTest passes them in the environment (SOURCE_DIR, BUILD_DIR, AGENT_BIN, AGENT_SUPERVISOR,
  * ZOO_DIR); a test that is started by hand gets what the build knew.
  */
-#ifndef AGENT_SDK_TESTS_ENV_H
-#define AGENT_SDK_TESTS_ENV_H
+#ifndef AGT_TESTS_ENV_H
+#define AGT_TESTS_ENV_H
 
 #include <stdlib.h>
 
@@ -28,4 +28,4 @@ const char *agt_test_zoo_dir(void);
  * counted. Fails the test when it cannot be read. The caller gives it to free(). */
 char *agt_test_read_file(const char *path, size_t *ret_size);
 
-#endif /* AGENT_SDK_TESTS_ENV_H */
+#endif /* AGT_TESTS_ENV_H */

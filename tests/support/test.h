@@ -1,8 +1,8 @@
 /*
  * test.h - the one header a unit test begins with: cmocka, and what cmocka needs before it.
  */
-#ifndef AGENT_SDK_TESTS_TEST_H
-#define AGENT_SDK_TESTS_TEST_H
+#ifndef AGT_TESTS_TEST_H
+#define AGT_TESTS_TEST_H
 
 /* cmocka.h wants these four first. */
 #include <setjmp.h>
@@ -12,4 +12,4 @@
 
 #include <cmocka.h>
 
-#endif /* AGENT_SDK_TESTS_TEST_H */
+#endif /* AGT_TESTS_TEST_H */

@@ -137,12 +137,14 @@ void agt_test_heap_init(agt_test_heap *heap)
 static unsigned drain(agt_test_heap *heap, uint64_t *ret_number, size_t *ret_size)
 {
     unsigned count = 0;
-    while (heap->blocks) {
+    for (agt_test_block *block = heap->blocks, *next; block; block = next) {
+        next = block->next;
         count++;
-        *ret_number = heap->blocks->number;
-        *ret_size = heap->blocks->size;
-        release_block(heap, heap->blocks);
+        *ret_number = block->number;
+        *ret_size = block->size;
+        free(block);
     }
+    heap->blocks = NULL;
     (void)pthread_mutex_destroy(&heap->lock);
     return count;
 }
@@ -217,10 +219,13 @@ static uint64_t run(agt_test_scenario scenario, void *ctx, uint64_t fail_at, boo
 void agt_test_torture(agt_test_scenario scenario, void *ctx)
 {
     const char *mode = getenv("AGT_TORTURE");
-    bool all = mode && strcmp(mode, "all") == 0;
     uint64_t count = run(scenario, ctx, 0, false);
-    uint64_t points = all || count < points_sampled_max ? count : points_sampled_max;
-
+    uint64_t points = count < points_sampled_max ? count : points_sampled_max;
+    if (mode && strcmp(mode, "all") == 0) {
+        points = count;
+    } else if (mode && strcmp(mode, "none") == 0) {
+        points = 0;
+    }
     for (uint64_t i = 0; i < points; i++) {
         uint64_t fail_at = points == count ? i + 1 : 1 + i * (count - 1) / (points - 1);
         (void)run(scenario, ctx, fail_at, false);

@@ -27,11 +27,12 @@
  *     agt_test_torture(parse, text);
  *
  * How many points are tried is said by the environment: AGT_TORTURE=all for every allocation
- * (`make torture`); otherwise up to 25, spread evenly, the first and the last among them.
+ * (`make torture`), AGT_TORTURE=none for none (under valgrind and TSan, which are slow); otherwise
+ * up to 25, spread evenly, the first and the last among them.
  * AGT_TORTURE_TRACE=1 prints each point as it is tried.
  */
-#ifndef AGENT_SDK_TESTS_TORTURE_H
-#define AGENT_SDK_TESTS_TORTURE_H
+#ifndef AGT_TESTS_TORTURE_H
+#define AGT_TESTS_TORTURE_H
 
 #include <pthread.h>
 
@@ -70,4 +71,4 @@ typedef void (*agt_test_scenario)(const agt_allocator *allocator, void *ctx);
  */
 void agt_test_torture(agt_test_scenario scenario, void *ctx);
 
-#endif /* AGENT_SDK_TESTS_TORTURE_H */
+#endif /* AGT_TESTS_TORTURE_H */

@@ -141,7 +141,7 @@ static void jobs_from_many_threads_all_run_in_order(void **state)
         jobs[i] = (numbered_job){{.run = count_job}, &all, i / jobs_each, i % jobs_each};
     }
     for (int i = 0; i < posters; i++) {
-        numbered_job *first = &jobs[i * jobs_each];
+        numbered_job *first = &jobs[(size_t)i * jobs_each];
         assert_int_equal(agt__thread_start(&threads[i], "poster", 0, post_many, first, NULL), 0);
     }
     wait_for(&test.done);

@@ -1,0 +1,238 @@
+/*
+ * agent_sdk/agents.h - an agent answers a query with a model and tools; a pool of specialised
+ * agents routes to one, asks many, and agrees.
+ *
+ * An agent's answer is a call on the engine like a tool's, so agents run in parallel, are
+ * cancelled, time out, cost money and are traced by the same rules.
+ */
+#ifndef AGENT_SDK_AGENTS_H
+#define AGENT_SDK_AGENTS_H
+
+#include "agent_sdk/llm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct agt_agent agt_agent;     /* immutable, reference-counted; @threads any            */
+typedef struct agt_reply agt_reply;     /* immutable, reference-counted; @threads any            */
+typedef struct agt_pool agt_pool;       /* reference-counted; @threads any                       */
+typedef struct agt_replies agt_replies; /* immutable                                             */
+typedef struct agt_verdict agt_verdict; /* immutable                                             */
+
+/* ---- agents --------------------------------------------------------------------------------- */
+
+/** Where an agent stops. 0 = the default in parentheses. */
+typedef struct agt_agent_limits {
+    size_t struct_size;
+    uint32_t steps_max;       /* model requests (50)                                            */
+    uint32_t tool_calls_max;  /* in all steps together; counted before a batch starts (200)     */
+    uint64_t tokens_max;      /* input and output, of all its requests (no limit)               */
+    int64_t cost_max_nanousd; /* reserved before each request (no limit)                        */
+    uint32_t wall_ms;         /* from start to answer (no limit)                                */
+    uint32_t repeats_max;     /* identical calls (tool and arguments) in a row of steps (3)      */
+} agt_agent_limits;
+
+typedef struct agt_agent_config {
+    size_t struct_size;
+    const char *name;               /* required                                               */
+    agt_model *model;               /* required; referenced                                   */
+    const char *instructions;       /* the system prompt; NULL = none                         */
+    agt_executor *executor;         /* whose tools it uses; referenced; NULL = none           */
+    const char *const *tools;       /* names, NULL-terminated; NULL = all of the executor     */
+    const agt_value *output_schema; /* the typed final answer; NULL = text                    */
+    const char *description;        /* for other agents and traces; NULL = none               */
+    agt_agent_limits limits;        /* its struct_size may be 0                                */
+} agt_agent_config;
+
+/**
+ * A new agent. Cheap: no thread, no connection, nothing is asked.
+ *
+ * @return AGT_OK; AGT_E_INVALID without name or model; AGT_E_NOT_FOUND for a tool the executor does
+ *         not know, the message naming it; AGT_E_SCHEMA; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_agent_new(agt_runtime *runtime,
+                                                const agt_agent_config *config,
+                                                agt_agent **ret_agent, agt_error *err);
+AGT_API agt_agent *agt_agent_ref(agt_agent *agent);
+AGT_API void agt_agent_unref(agt_agent *agent);
+AGT_API const char *agt_agent_get_name(const agt_agent *agent);
+
+/**
+ * Answer @query: ask the model, run the tools it asks for in parallel, and so on until it answers.
+ *
+ * A tool's failure is told to the model, not to the caller. A limit that is reached ends the run
+ * with what there is: the reply says which.
+ *
+ * @param options  NULL for the defaults
+ * @return AGT_OK: there is a reply, whatever its outcome; AGT_E_INVALID on the loop thread;
+ *         AGT_E_CLOSED; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_agent_execute(agt_agent *agent, const char *query,
+                                                    const agt_call_options *options,
+                                                    agt_reply **ret_reply, agt_error *err);
+AGT_API AGT_MUST_CHECK agt_status agt_agent_execute_start(agt_agent *agent, const char *query,
+                                                          const agt_call_options *options,
+                                                          agt_task **ret_task, agt_error *err);
+
+/** The reply of a task that ran an agent or a routed request. @return AGT_OK; AGT_E_BUSY;
+ * AGT_E_INVALID for a task of another kind */
+AGT_API AGT_MUST_CHECK agt_status agt_task_get_reply(agt_task *task, agt_reply **ret_reply);
+
+/**
+ * Make an agent a tool of @executor, for other agents to delegate to: its input is
+ * {"query": "…"}, its output the reply's value, or {"text": "…"}.
+ *
+ * @param config  NULL: name and description of the agent
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_executor_register_agent(agt_executor *executor,
+                                                              const char *name, agt_agent *agent,
+                                                              const agt_tool_config *config,
+                                                              agt_error *err);
+
+/* ---- replies --------------------------------------------------------------------------------- */
+
+AGT_API agt_reply *agt_reply_ref(agt_reply *reply);
+AGT_API void agt_reply_unref(agt_reply *reply);
+/** ok; or why there is no complete answer. */
+AGT_API agt_outcome agt_reply_get_outcome(const agt_reply *reply);
+/** @return the status of the outcome, with what happened in words */
+AGT_API agt_status agt_reply_get_error(const agt_reply *reply, agt_error *ret_error);
+/** Final text, borrowed; "" (never NULL) if there is none. */
+AGT_API const char *agt_reply_get_text(const agt_reply *reply);
+/** The typed answer, borrowed; NULL if the agent has no output schema or did not get that far. */
+AGT_API const agt_value *agt_reply_get_value(const agt_reply *reply);
+AGT_API const char *agt_reply_get_agent(const agt_reply *reply);
+/** How sure the agent says it is: the member "confidence" (0 … 1) of its typed answer; -1 if it
+ * does not say. */
+AGT_API double agt_reply_get_confidence(const agt_reply *reply);
+/** Tokens and money of all its model requests and tools; agents it delegated to included. */
+AGT_API void agt_reply_get_costs(const agt_reply *reply, agt_costs *ret_costs);
+AGT_API uint32_t agt_reply_get_steps(const agt_reply *reply);
+AGT_API uint32_t agt_reply_get_tool_calls(const agt_reply *reply);
+AGT_API agt_span_context agt_reply_get_span(const agt_reply *reply);
+
+/* ---- pool --------------------------------------------------------------------------------------
+ */
+
+typedef enum agt_specialization {
+    AGT_SPECIALIZATION_ANY = 0,
+    AGT_SPECIALIZATION_ANALYST = 1,
+    AGT_SPECIALIZATION_RESEARCHER = 2,
+    AGT_SPECIALIZATION_EXECUTOR = 3,
+    AGT_SPECIALIZATION_REVIEWER = 4,
+    AGT_SPECIALIZATION_WRITER = 5,
+    AGT_SPECIALIZATION_MANAGER = 6
+} agt_specialization;
+
+typedef enum agt_vote {
+    AGT_VOTE_MAJORITY = 0,        /* of equal answers                                             */
+    AGT_VOTE_WEIGHTED = 1,        /* the same, by the members' weights times confidence           */
+    AGT_VOTE_WEIGHTED_AVERAGE = 2 /* of numbers, by weight times confidence                       */
+} agt_vote;
+
+typedef struct agt_member_config {
+    size_t struct_size;
+    int32_t specialization;          /* agt_specialization                                       */
+    uint32_t capacity;               /* requests at a time; 0 = no limit                         */
+    const char *const *capabilities; /* NULL-terminated; copied                                  */
+    double weight;                   /* 0 = 1.0                                                  */
+} agt_member_config;
+
+typedef struct agt_request {
+    size_t struct_size;
+    const char *message;
+    const char *const *agents;       /* preferred (route) or asked (broadcast); NULL = any / all */
+    const char *const *capabilities; /* all of these are needed; NULL = none                     */
+    int32_t specialization;          /* agt_specialization                                       */
+    uint32_t timeout_ms;             /* of each answer; 0 = none                                 */
+    const agt_call_options *options; /* NULL for the defaults                                    */
+} agt_request;
+
+/** A new pool without members. @return AGT_OK; AGT_E_INVALID; AGT_E_NOMEM */
+AGT_API AGT_MUST_CHECK agt_status agt_pool_new(agt_runtime *runtime, const char *name,
+                                               agt_pool **ret_pool, agt_error *err);
+AGT_API agt_pool *agt_pool_ref(agt_pool *pool);
+AGT_API void agt_pool_unref(agt_pool *pool);
+
+/** @param config  NULL for the defaults. @return AGT_OK; AGT_E_EXISTS; AGT_E_NOMEM */
+AGT_API AGT_MUST_CHECK agt_status agt_pool_register_agent(agt_pool *pool, const char *name,
+                                                          agt_agent *agent,
+                                                          const agt_member_config *config,
+                                                          agt_error *err);
+
+/**
+ * Have one member answer: of those that have all the capabilities and the specialisation, a
+ * preferred one (first named, first asked) if it has room, else the least loaded.
+ *
+ * @return AGT_OK: there is a reply; AGT_E_NOT_FOUND if no member fits, the message saying what is
+ *         missing; AGT_E_BUSY if those that fit are full
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_pool_route_request(agt_pool *pool, const agt_request *request,
+                                                         agt_reply **ret_reply, agt_error *err);
+AGT_API AGT_MUST_CHECK agt_status agt_pool_route_request_start(agt_pool *pool,
+                                                               const agt_request *request,
+                                                               agt_task **ret_task, agt_error *err);
+
+/** Ask all members that fit at once; every one's reply is kept, whatever became of the others. */
+AGT_API AGT_MUST_CHECK agt_status agt_pool_broadcast_request(agt_pool *pool,
+                                                             const agt_request *request,
+                                                             agt_replies **ret_replies,
+                                                             agt_error *err);
+AGT_API AGT_MUST_CHECK agt_status agt_pool_broadcast_request_start(agt_pool *pool,
+                                                                   const agt_request *request,
+                                                                   agt_task **ret_task,
+                                                                   agt_error *err);
+AGT_API AGT_MUST_CHECK agt_status agt_task_get_replies(agt_task *task, agt_replies **ret_replies);
+
+/** Replies collected by the program itself. Referenced. */
+AGT_API AGT_MUST_CHECK agt_status agt_replies_new(agt_runtime *runtime, agt_reply *const *replies,
+                                                  size_t count, agt_replies **ret_replies);
+AGT_API size_t agt_replies_get_count(const agt_replies *replies);
+AGT_API agt_reply *agt_replies_get(const agt_replies *replies, size_t index); /* borrowed        */
+AGT_API void agt_replies_free(agt_replies *replies);
+
+/**
+ * Make one verdict of many replies. Replies that are not ok, or lack what is voted on, abstain.
+ *
+ * @param pointer  the part of each typed answer that is voted on; NULL = "/score" for an average,
+ *                 the whole answer (its text if it has no typed one) for the others
+ * @return AGT_OK; AGT_E_NOT_FOUND if every reply abstains; AGT_E_NOMEM. A tie goes to the answer
+ *         that came first in the order of the replies, and the verdict says so
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_pool_consensus_vote(agt_pool *pool,
+                                                          const agt_replies *replies,
+                                                          agt_vote strategy, const char *pointer,
+                                                          agt_verdict **ret_verdict,
+                                                          agt_error *err);
+/** The answer that won, or the average as a number; borrowed. */
+AGT_API const agt_value *agt_verdict_get_value(const agt_verdict *verdict);
+/** The average as a double; NaN for other strategies. */
+AGT_API double agt_verdict_get_number(const agt_verdict *verdict);
+/** Share of the weight that stands behind the verdict; for an average the weighted mean of the
+ * confidences. 0 … 1 */
+AGT_API double agt_verdict_get_confidence(const agt_verdict *verdict);
+AGT_API bool agt_verdict_is_tie(const agt_verdict *verdict);
+/** Everything as a value: {"strategy", "value", "confidence", "voters": [{"agent", "value",
+ * "confidence", "weight", "distance"}], "abstained": [{"agent", "reason"}], "dissent": [agent, …]}.
+ * Dissent: voted for another answer; for an average: further than one weighted standard deviation
+ * from it. Borrowed. */
+AGT_API const agt_value *agt_verdict_get_details(const agt_verdict *verdict);
+AGT_API void agt_verdict_free(agt_verdict *verdict);
+
+/** Figures of a pool. */
+typedef struct agt_orchestration_metrics {
+    size_t struct_size;
+    uint32_t active_agents; /* members that can be asked                                */
+    uint32_t requests_running;
+    uint64_t requests, failures;
+    double avg_response_time_ms;
+} agt_orchestration_metrics;
+AGT_API void agt_pool_get_orchestration_metrics(agt_pool *pool,
+                                                agt_orchestration_metrics *ret_metrics);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* AGENT_SDK_AGENTS_H */

@@ -1,0 +1,127 @@
+/*
+ * agent_sdk/llm.h - models, and the shape of what is said to them.
+ *
+ * A model request and a model response are values, so that they can be hashed, recorded, replayed
+ * and read by any program. The request:
+ *
+ *     {"system": "…",
+ *      "messages": [{"role": "user"|"assistant"|"tool", "parts": [PART, …]}, …],
+ *      "tools": [{"name": "…", "description": "…", "input_schema": {…}}, …],
+ *      "output_schema": {…},           the typed final answer, if one is wanted
+ *      "max_output_tokens": n,
+ *      "agent": "…", "step": n}        who asks, and for which time in this run, from 1
+ *
+ * A PART is one of
+ *
+ *     {"type": "text", "text": "…"}
+ *     {"type": "reasoning", …}        kept and sent back unchanged
+ *     {"type": "tool_call", "id": "…", "name": "…", "arguments": {…}}
+ *     {"type": "tool_result", "id": "…", "name": "…", "outcome": "ok", "output": …}
+ *     {"type": "tool_result", "id": "…", "name": "…", "outcome": "timeout"|…, "error": "…"}
+ *
+ * and parts of other types survive a round trip. The response:
+ *
+ *     {"parts": [PART, …], "finish_reason": "stop"|"tool_calls"|"length"|"content_filter",
+ *      "model": "…", "id": "…",
+ *      "usage": {"input_tokens": n, "cache_read_tokens": n, "cache_write_tokens": n,
+ *                "cache_write_1h_tokens": n, "output_tokens": n, "reasoning_tokens": n}}
+ *
+ * Members of usage that are not there are unknown, not zero.
+ */
+#ifndef AGENT_SDK_LLM_H
+#define AGENT_SDK_LLM_H
+
+#include "agent_sdk/exec.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct agt_model agt_model; /* immutable, reference-counted; @threads any                 */
+
+AGT_API agt_model *agt_model_ref(agt_model *model);
+AGT_API void agt_model_unref(agt_model *model);
+/** As a request names it, and who serves it; borrowed, never NULL. */
+AGT_API const char *agt_model_get_name(const agt_model *model);
+AGT_API const char *agt_model_get_provider(const agt_model *model);
+/** Whether no real model is behind it: its tokens and money are simulated. */
+AGT_API bool agt_model_is_simulated(const agt_model *model);
+
+typedef struct agt_model_config {
+    size_t struct_size;
+    const char *provider;       /* NULL = "custom"                                              */
+    int32_t mode;               /* agt_tool_mode of the function                                */
+    uint32_t timeout_ms;        /* of one request; 0 = 120 s; AGT_MS_NONE                       */
+    uint32_t max_output_tokens; /* for reservations in budgets; 0 = 4,096                       */
+    bool simulated;             /* no money is spent                                            */
+    bool reserved[3];
+    void *user_data;
+    void (*release)(void *user_data);
+} agt_model_config;
+
+/**
+ * A model that is a function of the program: it gets the request as agt_tool_call_get_input() and
+ * gives the response as its output.
+ *
+ * @param config  NULL for the defaults
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_model_new_function(agt_runtime *runtime, const char *name,
+                                                         agt_tool_fn fn,
+                                                         const agt_model_config *config,
+                                                         agt_model **ret_model, agt_error *err);
+
+/**
+ * A scripted model: answers from rules instead of a network, always the same way. For tests, demos
+ * and dry runs; its tokens are estimates (a token is about four bytes) and its money is simulated.
+ *
+ * The script, a value (a file of it may be JSON or YAML):
+ *
+ *     {"version": 1, "name": "scripted",
+ *      "rules": [
+ *        {"agent": "history", "step": 1,
+ *         "delay_ms": 100,
+ *         "tool_calls": [{"name": "churn", "arguments": {"repo": "{{input}}"}}],
+ *         "text": "Looking at the history of {{input}}.",
+ *         "usage": {"input_tokens": 120, "output_tokens": 40}},
+ *        {"agent": "history", "step": 2,
+ *         "text": "Churn: {{results.churn.total}} commits",
+ *         "json": {"score": "{{=results.score.value}}", "confidence": 0.8}},
+ *        {"agent": "*", "error": {"status": "rate_limited", "message": "…"}}
+ *      ]}
+ *
+ * The first rule fits whose `agent` (a name, or "*"; default "*") and `step` (a number; default
+ * any) match, and whose `when` ({"pointer": "/results/x/outcome", "equals": value}, default
+ * always) holds. `text` and the strings in `arguments` and `json` are templates:
+ *
+ *     {{path}}                  the value at that path as text; strings raw, others as JSON
+ *     {{=path}}                 alone in a string: the value itself, whatever its type
+ *     {{#path}}…{{/path}}       repeated for each item of an array, once for any other value that
+ *                               is there and is not false; inside, `.` is the item, `.x` its
+ *                               member, `@index` its number from 1
+ *     {{^path}}…{{/path}}       if the value is not there, false, or empty
+ *     {{path|FORMAT}}           FORMAT: `round2` (two decimals), `percent`, `bytes`, `bar`, `json`,
+ *                               `upper`, `count`; several may follow each other
+ *
+ * Paths: `input` (the text of the user's first message; its members if it is JSON), `results.NAME`
+ * (the output of the latest result of that tool), `errors.NAME` (its error), `outcomes.NAME`,
+ * `calls.NAME.N` (output of its Nth call), `agent`, `step`. A path that is not there is an error of
+ * the model, naming rule, path and what there is, unless it stands in {{^…}} or {{#…}}.
+ *
+ * `json` makes the answer a JSON document (a typed final answer). `stream` (a number of bytes)
+ * makes the text arrive in pieces of that size.
+ *
+ * @param script  checked against a schema: an error names the rule and the member
+ * @return AGT_OK; AGT_E_SCHEMA; AGT_E_SYNTAX for a template, naming rule and place; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_model_new_scripted(agt_runtime *runtime,
+                                                         const agt_value *script,
+                                                         agt_model **ret_model, agt_error *err);
+
+/** The usage in a response; unknown where it says nothing. @threads any */
+AGT_API agt_usage agt_usage_from_value(const agt_value *usage);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* AGENT_SDK_LLM_H */

@@ -1,0 +1,141 @@
+/*
+ * What a call runs. Everything that takes time is an operation: a tool function, a child process,
+ * an HTTP endpoint, a model request, an agent's answer. The engine knows this table and nothing
+ * else about them; a new kind of work is a new table.
+ *
+ * Input and output of every operation are values, so a call can be keyed, journalled, recorded and
+ * replayed without knowing its kind.
+ */
+#ifndef AGT_EXEC_OPERATION_H
+#define AGT_EXEC_OPERATION_H
+
+#include "agent_sdk/exec.h"
+#include "telemetry/tracer.h"
+
+typedef struct agt__operation agt__operation;
+typedef struct agt__operation_table agt__operation_table;
+
+struct agt__operation_table {
+    const char *kind; /* "function", "process", "http", "model", "agent" */
+
+    /*
+     * Run one attempt. Answers AGT_OK with *ret_output set (NULL = null), or another status, as an
+     * agt_tool_fn does; or sets *ret_pending: agt_tool_complete() will follow.
+     *
+     * Runs on a worker for AGT_TOOL_BLOCKING, else on the loop thread.
+     */
+    agt_status (*start)(agt_tool_call *call, agt_value **ret_output, bool *ret_pending);
+
+    /*
+     * The attempt is not wanted any more (cancelled or timed out). Loop thread; only for attempts
+     * that are pending. true: agt_tool_complete() will follow soon, wait for it (a child process
+     * that is being killed); false: settle now, a late completion is fenced off.
+     * NULL = false.
+     */
+    bool (*cancel)(agt_tool_call *call);
+
+    /* Worst case of what the call may cost, before it starts. NULL = one call, nothing else. */
+    void (*estimate)(const agt_tool_call *call, agt_budget_amount *ret_amount);
+
+    /* Name the span and set what is known at the start. NULL = "execute_tool NAME". */
+    agt_span *(*begin_span)(agt_tool_call *call, agt_tracer *tracer, const agt_span_context *parent,
+                            uint64_t start_ns);
+
+    /* The last attempt is over (outcome and output are final): set attributes on the span (which
+     * may be NULL), book costs, say what it really cost. The thread that settles. NULL = nothing.
+     */
+    void (*finish)(agt_tool_call *call, agt_span *span, agt_budget_amount *ret_actual);
+
+    /* The last reference to the operation is gone. */
+    void (*destroy)(agt__operation *operation);
+};
+
+/* First member of whatever implements an operation (agt_tool, agt_model, agt_agent). Immutable once
+ * calls can see it. */
+struct agt__operation {
+    const agt__operation_table *table;
+    const agt_allocator *allocator;
+    const char *name;  /* of the tool, model or agent                                      */
+    agt_schema *input; /* NULL = anything                                                  */
+    _Atomic uint32_t refs;
+    uint8_t mode;        /* agt_tool_mode                                                    */
+    uint8_t effect;      /* agt_effect                                                       */
+    uint32_t timeout_ms; /* of one attempt, resolved: AGT_MS_NONE or a number                */
+};
+
+agt__operation *agt__operation_ref(agt__operation *operation);
+void agt__operation_unref(agt__operation *operation);
+
+/* ---- what operations use of the call they run (beside agt_tool_call_…) ------------------------
+ */
+
+/** What the call runs, and where; borrowed. */
+agt__operation *agt__tool_call_get_operation(const agt_tool_call *call);
+agt_runtime *agt__tool_call_get_runtime(const agt_tool_call *call);
+/** A slot for the operation's own state of this attempt. */
+void agt__tool_call_set_state(agt_tool_call *call, void *state);
+void *agt__tool_call_get_state(const agt_tool_call *call);
+/** Options the call runs under: conversation, agent, budget, priority … never NULL. */
+const agt_call_options *agt__tool_call_get_options(const agt_tool_call *call);
+/** Cancel token that is requested when this call is: for work it starts itself. Borrowed;
+ * NULL if there is no memory for one. */
+agt_cancel *agt__tool_call_get_cancel(agt_tool_call *call);
+/** Absolute deadline of the attempt on the runtime's clock; UINT64_MAX = none. */
+uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call);
+/** In finish(): how the call ended. */
+agt_outcome agt__tool_call_get_outcome(const agt_tool_call *call);
+const agt_value *agt__tool_call_get_output(const agt_tool_call *call);
+/** Like agt_tool_call_set_error, from an error: keeps its status, flags and cause. */
+void agt__tool_call_take_error(agt_tool_call *call, const agt_error *err);
+
+/* ---- adding operations to graphs ---------------------------------------------------------------
+ */
+
+/** Told on the thread that settles it, after the outcome is final and before dependents start.
+ * Makes the call run on the loop thread's path: it is always called there. */
+typedef void (*agt__settled_fn)(agt_graph *graph, agt_call_id call, void *user_data);
+
+/**
+ * Add a call of any operation (referenced) to a graph, open or not.
+ *
+ * @param on_settled  NULL, or called once on the loop thread when the call is settled
+ */
+agt_status agt__graph_add_operation(agt_graph *graph, agt__operation *operation,
+                                    const agt_value *input, const agt_call_options *options,
+                                    agt__settled_fn on_settled, void *user_data,
+                                    agt_call_id *ret_call, agt_error *err);
+
+/** One call of a batch: as execute_parallel takes it, and as a model asks for it. */
+typedef struct agt__batch_item {
+    const char *tool;
+    const agt_value *input;
+    agt_call_id call; /* set */
+} agt__batch_item;
+
+/**
+ * Add @count calls of tools with the dependencies that the executor declares between tools of the
+ * batch, and the null-filling of execute_parallel. In an open graph they are released.
+ *
+ * @param strict  an unknown tool is AGT_E_NOT_FOUND; else the call is rejected, alone
+ */
+agt_status agt__graph_add_batch(agt_graph *graph, agt__batch_item *items, size_t count, bool strict,
+                                agt__settled_fn on_settled, void *user_data, agt_error *err);
+
+/** Reading settled calls of a graph that still runs. Loop thread. */
+agt_outcome agt__graph_get_outcome(const agt_graph *graph, agt_call_id call);
+const agt_value *agt__graph_get_output(const agt_graph *graph, agt_call_id call);
+agt_status agt__graph_get_error(const agt_graph *graph, agt_call_id call, agt_error *ret_error);
+
+/* ---- starting one operation as a task -----------------------------------------------------------
+ */
+
+/**
+ * Run one operation as a run of its own (or under options->parent) and make a task of it.
+ * The task's results have one call.
+ */
+agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
+                                agt__operation *operation, const agt_value *input,
+                                const agt_call_options *options, agt_task **ret_task,
+                                agt_error *err);
+
+#endif

@@ -23,16 +23,17 @@ def main():
             words.append(point << 5 | CATEGORIES.index(category))
             before = category
     print(f"""/*
- * The general category of every code point, Unicode {unicodedata.unidata_version}: one word per run of code points
- * that share it, `first << 5 | category`, sorted. Written by tools/unicode_table.py; do not edit.
+ * The general category of every code point, Unicode {unicodedata.unidata_version}: one word per
+ * run of code points that share it, `first << 5 | category`, sorted. Written by
+ * tools/unicode_table.py; do not edit.
  * src/base/unicode.c searches it. Sixteen kilobytes of constant data, no state.
  */
 #include "base/unicode.h"
 
 /* clang-format off */
 const uint32_t agt__unicode_runs[] = {{""")
-    for start in range(0, len(words), 10):
-        print("    " + " ".join(f"{word:#x}," for word in words[start:start + 10]))
+    for start in range(0, len(words), 8):
+        print("    " + " ".join(f"{word:#x}," for word in words[start:start + 8]))
     print("""};
 /* clang-format on */
 

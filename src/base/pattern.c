@@ -23,7 +23,7 @@
 #define END_OF_TEXT UINT32_MAX
 
 /* Bytes of the three lists and the bit set for @steps instructions, a multiple of 64. */
-#define SCRATCH_BYTES(steps) ((steps)*3 * sizeof(uint16_t) + (steps) / 8)
+#define SCRATCH_BYTES(steps) (3 * sizeof(uint16_t) * (steps) + (steps) / 8)
 
 typedef struct search {
     const agt__pattern *pattern;

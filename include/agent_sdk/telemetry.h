@@ -53,12 +53,12 @@ AGT_API bool agt_span_context_is_valid(const agt_span_context *context);
 /** Room for a traceparent header, its NUL included. */
 #define AGT_TRACEPARENT_SIZE 56
 
-/** Write @context as a W3C traceparent. @threads any */
+/** Write @context as a W3C traceparent; "" if it is not valid. @threads any */
 AGT_API void agt_span_context_to_traceparent(const agt_span_context *context,
                                              char ret_text[AGT_TRACEPARENT_SIZE]);
 
 /**
- * Read a W3C traceparent, of this or a later version.
+ * Read a W3C traceparent, of this or a later version; blanks around it are allowed.
  *
  * @return AGT_OK; AGT_E_SYNTAX
  * @threads any
@@ -73,7 +73,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_span_context_from_traceparent(const char *
  * is what a full or silent tracer returns: the work goes on, unrecorded, and is counted as dropped.
  *
  * @param name      copied, up to 95 bytes
- * @param parent    NULL or all zero: a new trace begins
+ * @param parent    NULL or not valid: a new trace begins. Whether the parent was sampled is passed
+ *                  on, but does not matter here: every span is recorded
  * @param start_ns  monotonic, of the tracer's clock; 0 = now
  * @return yours, to be ended; NULL if it is not recorded
  * @threads any
@@ -95,8 +96,9 @@ AGT_API agt_span *agt_tracer_trace_agent(agt_tracer *tracer, const char *operati
 AGT_API agt_span_context agt_span_get_context(const agt_span *span);
 
 /**
- * Set an attribute; a key set before is replaced. An attribute that does not fit (64 attributes,
- * 768 bytes of text in all, by default) is left out and counted on the span.
+ * Set an attribute; a key set before is replaced. A span has room for 1,024 bytes of attributes:
+ * 24 for each, and the bytes of its key and of its text with one more for each. An attribute that
+ * does not fit is left out and counted on the span. NULL for a key or a text does nothing.
  */
 AGT_API void agt_span_set_text(agt_span *span, const char *key, const char *text);
 AGT_API void agt_span_set_text_n(agt_span *span, const char *key, const char *text, size_t length);
@@ -104,7 +106,10 @@ AGT_API void agt_span_set_int(agt_span *span, const char *key, int64_t number);
 AGT_API void agt_span_set_double(agt_span *span, const char *key, double number);
 AGT_API void agt_span_set_bool(agt_span *span, const char *key, bool flag);
 
-/** Mark the span as failed; @message may be NULL. `error.type` is set to @error_type. */
+/**
+ * Mark the span as failed. `error.type` is set to @error_type (NULL: "_OTHER"). @message may be
+ * NULL; it is cut to what the span has room for.
+ */
 AGT_API void agt_span_set_error(agt_span *span, const char *error_type, const char *message);
 
 /**

@@ -50,3 +50,18 @@ agt_status agt__config_read(void *own, size_t own_size, const void *given, agt_e
     memcpy(own, &own_size, sizeof(own_size));
     return AGT_OK;
 }
+
+void agt__report_write(void *ret_report, const void *own, size_t own_size)
+{
+    AGT_ASSERT(own_size >= sizeof(size_t));
+    size_t size = 0;
+    if (ret_report != NULL) {
+        memcpy(&size, ret_report, sizeof(size));
+    }
+    if (size < sizeof(size_t) || size > CONFIG_BYTES_MAX) {
+        return;
+    }
+    memset(ret_report, 0, size);
+    memcpy(ret_report, own, size < own_size ? size : own_size);
+    memcpy(ret_report, &size, sizeof(size));
+}

@@ -1,5 +1,6 @@
 /*
- * Reading a sized configuration: the one place that knows what `struct_size` means.
+ * Reading a sized configuration and filling in a sized report: the one place that knows what
+ * `struct_size` means.
  *
  *     agt_json_config own;
  *     agt_status status = agt__config_read(&own, sizeof(own), config, err);
@@ -24,5 +25,13 @@
  */
 AGT_MUST_CHECK agt_status agt__config_read(void *own, size_t own_size, const void *given,
                                            agt_error *err);
+
+/**
+ * Fill in a sized report of the caller: as much of @own as @ret_report has room for, which its
+ * `struct_size` says and keeps saying. What a newer program has room for beyond that becomes zero.
+ *
+ * @param ret_report  NULL, or not a size: nothing is written
+ */
+void agt__report_write(void *ret_report, const void *own, size_t own_size);
 
 #endif

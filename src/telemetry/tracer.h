@@ -22,6 +22,10 @@ typedef struct agt__tracer_config {
 
 agt_status agt__tracer_new(const agt__tracer_config *config, agt_tracer **ret_tracer,
                            agt_error *err);
+
+/**
+ * Nothing of the tracer may be used afterwards, its spans included: end them first.
+ */
 void agt__tracer_free(agt_tracer *tracer);
 
 /** Add to monotonic times of this tracer's spans to get Unix time. */
@@ -32,6 +36,30 @@ bool agt__tracer_is_silent(const agt_tracer *tracer);
 /** A new trace id / span id. @threads any */
 void agt__tracer_make_trace_id(agt_tracer *tracer, uint8_t ret_trace_id[16]);
 void agt__tracer_make_span_id(agt_tracer *tracer, uint8_t ret_span_id[8]);
+
+typedef enum agt__attribute_kind {
+    AGT__ATTRIBUTE_TEXT,
+    AGT__ATTRIBUTE_INT,
+    AGT__ATTRIBUTE_DOUBLE,
+    AGT__ATTRIBUTE_BOOL,
+} agt__attribute_kind;
+
+typedef struct agt__attribute {
+    const char *key;
+    agt__attribute_kind kind;
+    const char *text;
+    size_t length;
+    int64_t integer; /* also of a boolean */
+    double number;
+} agt__attribute;
+
+/**
+ * Start a span with attributes, which listeners see in on_start. The keys are names of semconv.h,
+ * kept by pointer; the texts are copied. Otherwise as agt_tracer_start_span().
+ */
+agt_span *agt__tracer_start_span(agt_tracer *tracer, const char *name, agt_span_kind kind,
+                                 const agt_span_context *parent, uint64_t start_ns,
+                                 const agt__attribute *attributes, size_t count);
 
 /*
  * Attribute keys that are literals of the library: the pointer is kept, not the text. `key` must be
@@ -49,23 +77,6 @@ agt_span *agt__span_get_next(const agt_span *span);
 
 /** Give a list back: counted as exported, or as dropped. */
 void agt__tracer_recycle(agt_tracer *tracer, agt_span *spans, bool exported);
-
-/* Reading spans, for exporters. */
-typedef enum agt__attribute_kind {
-    AGT__ATTRIBUTE_TEXT,
-    AGT__ATTRIBUTE_INT,
-    AGT__ATTRIBUTE_DOUBLE,
-    AGT__ATTRIBUTE_BOOL,
-} agt__attribute_kind;
-
-typedef struct agt__attribute {
-    const char *key;
-    agt__attribute_kind kind;
-    const char *text;
-    size_t length;
-    int64_t integer; /* also of a boolean */
-    double number;
-} agt__attribute;
 
 /** What an exporter reads of a span. */
 size_t agt__span_get_attribute_count(const agt_span *span);

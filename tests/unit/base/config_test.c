@@ -104,6 +104,32 @@ static void test_size_alone(void **state)
     assert_int_equal(own.first, 0);
 }
 
+static void test_a_report_is_what_the_program_has_room_for(void **state)
+{
+    (void)state;
+    const sample_config own = {sizeof(own), 7, 8};
+    sample_config same = {.struct_size = sizeof(same), .first = 1};
+    agt__report_write(&same, &own, sizeof(own));
+    assert_memory_equal(&same, &own, sizeof(own));
+
+    sample_config older = {.struct_size = offsetof(sample_config, second), .second = 99};
+    agt__report_write(&older, &own, sizeof(own));
+    assert_int_equal(older.struct_size, offsetof(sample_config, second));
+    assert_int_equal(older.first, 7);
+    assert_int_equal(older.second, 99);
+
+    newer_config newer = {.struct_size = sizeof(newer), .third = 99};
+    agt__report_write(&newer, &own, sizeof(own));
+    assert_int_equal(newer.struct_size, sizeof(newer));
+    assert_int_equal(newer.second, 8);
+    assert_int_equal(newer.third, 0);
+
+    sample_config unset = {.first = 5};
+    agt__report_write(&unset, &own, sizeof(own));
+    assert_int_equal(unset.first, 5);
+    agt__report_write(NULL, &own, sizeof(own));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_newer_with_set_tail_is_refused),
         cmocka_unit_test(test_unset_and_absurd_sizes),
         cmocka_unit_test(test_size_alone),
+        cmocka_unit_test(test_a_report_is_what_the_program_has_room_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
  *     by one NUL byte that does not count.
  *   - Numbers are exact: integers as 64 bits, everything else keeps its decimal text.
  *   - Objects keep the order in which their members were written.
+ *   - Arrays and objects nest up to 1,024 deep, strings have less than 1 GiB.
  *   - A value is *tainted* when it came from a model, a tool, a server or a peer; whatever contains
  *     a tainted part is tainted. Policies read that bit; nothing in this header ever clears it.
  *
@@ -128,8 +129,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_value_with_member(const agt_allocator *all
                                                         agt_value **ret_value);
 
 /**
- * @value, and with it every part of it, marked as tainted. A value that is tainted already is
- * returned with one more reference.
+ * @value, and with it every part of it, marked as tainted. What is wholly tainted already is
+ * shared, not copied.
  *
  * @return AGT_OK; AGT_E_NOMEM
  * @threads any
@@ -290,14 +291,15 @@ typedef enum agt_json_duplicates {
 } agt_json_duplicates;
 
 /**
- * How JSON is read. All limits are errors that name line and column.
+ * How JSON is read. All limits are errors that name line and column. Lines end with a line feed;
+ * columns count characters (not bytes), both from 1.
  */
 typedef struct agt_json_config {
     size_t struct_size;
-    uint32_t depth_max;        /* nesting; 0 = 64                                               */
-    uint32_t nodes_max;        /* values in one document; 0 = 100,000                           */
-    size_t string_bytes_max;   /* one string, decoded; 0 = 8 MiB                                */
-    size_t document_bytes_max; /* the whole text; 0 = 32 MiB                                    */
+    uint32_t depth_max;        /* nesting; 0 = 64, at most 1,024                                */
+    uint32_t nodes_max;        /* values in one document; 0 = 100,000, at most 2^30             */
+    size_t string_bytes_max;   /* one string or key, decoded; 0 = 8 MiB, at most 1 GiB          */
+    size_t document_bytes_max; /* the whole text; 0 = 32 MiB, at most 1 GiB                     */
     uint32_t number_bytes_max; /* one number's text; 0 = 64, at most 4,096                      */
     int32_t duplicates;        /* agt_json_duplicates                                           */
     bool tainted;              /* mark everything that is read                                  */
@@ -319,12 +321,15 @@ AGT_API AGT_MUST_CHECK agt_status agt_json_parse(const agt_allocator *allocator,
  * Called by an incremental parser for each part that is complete.
  *
  * @param depth  1 for a member or item of the document, 2 for one of those …
- * @param key    of the member, NUL-terminated; NULL for an item of an array
+ * @param key    of the member, followed by a NUL that does not count in @key_length; NULL for an
+ *               item of an array
  * @param index  the number of the member or item, from 0
  * @param value  borrowed for the time of the call
+ *
+ * It must not use the parser.
  */
-typedef void (*agt_json_part_fn)(void *user_data, uint32_t depth, const char *key, size_t index,
-                                 const agt_value *value);
+typedef void (*agt_json_part_fn)(void *user_data, uint32_t depth, const char *key,
+                                 size_t key_length, size_t index, const agt_value *value);
 
 /**
  * A parser that takes its text in pieces, split anywhere: the arguments of a tool call while a
@@ -356,7 +361,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_json_parser_feed(agt_json_parser *parser, 
 AGT_API bool agt_json_parser_is_complete(const agt_json_parser *parser);
 
 /**
- * End of text: the value. The parser is as new afterwards.
+ * End of text: the value. The parser is as new afterwards, also after a failure.
  *
  * @return AGT_OK; AGT_E_SYNTAX if the text stops in the middle; an earlier failure
  */
@@ -373,7 +378,9 @@ enum {
 };
 
 /**
- * @value as JSON text, in a string value. Control characters, U+2028 and U+2029 are escaped.
+ * @value as JSON text, in a string value that is tainted if @value is. Control characters, U+2028
+ * and U+2029 are escaped; the canonical form, which allows no other flag, escapes only what JSON
+ * requires.
  *
  * @return AGT_OK; AGT_E_NOMEM; AGT_E_LIMIT beyond 1 GiB
  * @threads any

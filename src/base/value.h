@@ -1,0 +1,36 @@
+/*
+ * Values, for the library itself: what other rooms may use beside agent_sdk/value.h. How a value
+ * lies in memory is in value_node.h and is nobody else's business.
+ */
+#ifndef AGT_BASE_VALUE_H
+#define AGT_BASE_VALUE_H
+
+#include "base/buffer.h"
+
+#include "agent_sdk/value.h"
+
+/** Append @value as JSON text to @buffer, whose status tells of failures; see agt_value_to_json. */
+void agt__json_write(agt__buffer *buffer, const agt_value *value, uint32_t flags);
+
+/** The text of @value if it is a string without NUL characters, else @fallback. */
+const char *agt__value_text(const agt_value *value, const char *fallback);
+
+/** The same for the member @key of @object. */
+const char *agt__value_member_text(const agt_value *object, const char *key, const char *fallback);
+
+/** A string of @length bytes that need not be UTF-8: what is not is replaced by U+FFFD. */
+AGT_MUST_CHECK agt_status agt__value_new_string_lossy(const agt_allocator *allocator,
+                                                      const char *bytes, size_t length,
+                                                      agt_value **ret_value);
+
+/** Add the member @key in one step. */
+void agt__builder_add_string(agt_value_builder *builder, const char *key, const char *text);
+void agt__builder_add_int64(agt_value_builder *builder, const char *key, int64_t number);
+void agt__builder_add_uint64(agt_value_builder *builder, const char *key, uint64_t number);
+void agt__builder_add_bool(agt_value_builder *builder, const char *key, bool flag);
+void agt__builder_add_value(agt_value_builder *builder, const char *key, const agt_value *value);
+
+/** The first failure so far, AGT_OK if none: to stop a long loop early. */
+agt_status agt__builder_get_status(const agt_value_builder *builder);
+
+#endif

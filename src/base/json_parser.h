@@ -72,12 +72,14 @@ const char *agt__json_read_hex(agt_json_parser *parser, const char *at, const ch
 /** One of the two bytes between the halves of a surrogate pair. */
 const char *agt__json_read_low_start(agt_json_parser *parser, const char *at);
 
+/** Inside a number, from its first byte on. */
 const char *agt__json_read_number(agt_json_parser *parser, const char *at, const char *end);
 
 /** At the end of the text: the number that was collected, if it can end there. */
 bool agt__json_end_number(agt_json_parser *parser, const char *bytes, size_t length, const char *at,
                           const char *where);
 
+/** Inside null, true or false, from the first letter on. */
 const char *agt__json_read_literal(agt_json_parser *parser, const char *at, const char *end);
 
 /** How the literal is written that the parser is inside of. */

@@ -42,7 +42,8 @@ struct agt__operation_table {
                             uint64_t start_ns);
 
     /* The last attempt is over (outcome and output are final): set attributes on the span (which
-     * may be NULL), book costs, say what it really cost. The thread that settles. NULL = nothing.
+     * may be NULL), book costs, say what it really cost (set to what was reserved before). The
+     * thread that settles. Only for calls of which an attempt was started. NULL = nothing.
      */
     void (*finish)(agt_tool_call *call, agt_span *span, agt_budget_amount *ret_actual);
 
@@ -61,7 +62,16 @@ struct agt__operation {
     uint8_t mode;        /* agt_tool_mode                                                    */
     uint8_t effect;      /* agt_effect                                                       */
     uint32_t timeout_ms; /* of one attempt, resolved: AGT_MS_NONE or a number                */
+    void *user_data;     /* what agt_tool_call_get_user_data() answers, and callbacks are given */
 };
+
+/*
+ * An operation may give an output together with a status other than AGT_OK, and one that is
+ * cancelled or timed out while it is pending may still complete with one (if cancel() said so):
+ * the outcome is then not ok and the public interface shows no output, but it is kept, and
+ * journalled, as what was left: finish(), agt__graph_get_output() and agt__results_get_output()
+ * have it. An agent's answer keeps its costs and its text so far that way.
+ */
 
 agt__operation *agt__operation_ref(agt__operation *operation);
 void agt__operation_unref(agt__operation *operation);
@@ -75,11 +85,15 @@ agt_runtime *agt__tool_call_get_runtime(const agt_tool_call *call);
 /** A slot for the operation's own state of this attempt. */
 void agt__tool_call_set_state(agt_tool_call *call, void *state);
 void *agt__tool_call_get_state(const agt_tool_call *call);
-/** Options the call runs under: conversation, agent, budget, priority … never NULL. */
+/** Options the call runs under: conversation, agent, budget, priority … never NULL. `budget` is the
+ * one that counts: the executor's if the call names none. */
 const agt_call_options *agt__tool_call_get_options(const agt_tool_call *call);
 /** Cancel token that is requested when this call is: for work it starts itself. Borrowed;
  * NULL if there is no memory for one. */
 agt_cancel *agt__tool_call_get_cancel(agt_tool_call *call);
+/** The call that @call is part of: the one whose graph it is in, see agt__graph_start_within(). It
+ * is pending as long as @call is not settled. NULL if there is none. */
+agt_tool_call *agt__tool_call_get_parent(const agt_tool_call *call);
 /** Absolute deadline of the attempt on the runtime's clock; UINT64_MAX = none. */
 uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call);
 /** In finish(): how the call ended. */
@@ -88,8 +102,43 @@ const agt_value *agt__tool_call_get_output(const agt_tool_call *call);
 /** Like agt_tool_call_set_error, from an error: keeps its status, flags and cause. */
 void agt__tool_call_take_error(agt_tool_call *call, const agt_error *err);
 
+/* ---- registering operations --------------------------------------------------------------------
+ */
+
+/**
+ * Register a tool of any kind: as agt_executor_register_tool(), but @table runs it, with
+ * config->user_data as the operation's user_data.
+ */
+agt_status agt__executor_register_operation(agt_executor *executor, const char *name,
+                                            const agt__operation_table *table,
+                                            const agt_tool_config *config, agt_error *err);
+
+/** What a call of @tool costs: cost_nanousd of its configuration. */
+int64_t agt__tool_get_cost_nanousd(const agt_tool *tool);
+
 /* ---- adding operations to graphs ---------------------------------------------------------------
  */
+
+/** As agt_graph_new(), but @executor may be NULL: a graph of operations without tools. */
+agt_status agt__graph_new(agt_runtime *runtime, agt_executor *executor,
+                          const agt_graph_config *config, agt_graph **ret_graph, agt_error *err);
+
+/** Told on the loop thread when a graph is done: closed, if it was open, and all calls settled. */
+typedef void (*agt__graph_done_fn)(agt_graph *graph, void *user_data);
+
+/**
+ * Start a graph as part of @call, which is pending and does not complete before the graph is done:
+ * an agent's run. No span is made for the graph, and no task: the span of @call is the parent of
+ * its calls (unless their own options say otherwise), what cancels @call or ends its time cancels
+ * them, options of @call (budget, priority, conversation, correlation) are theirs, and its key is
+ * part of theirs. Loop thread.
+ *
+ * @param options  NULL, or what differs: members that are set. `deadline_ms` can only shorten
+ * @param on_done  called once, never from within this function
+ */
+agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
+                                   const agt_call_options *options, agt__graph_done_fn on_done,
+                                   void *user_data, agt_error *err);
 
 /** Told on the thread that settles it, after the outcome is final and before dependents start.
  * Makes the call run on the loop thread's path: it is always called there. */
@@ -109,6 +158,7 @@ agt_status agt__graph_add_operation(agt_graph *graph, agt__operation *operation,
 typedef struct agt__batch_item {
     const char *tool;
     const agt_value *input;
+    const char *id;   /* the model's name of the call, for the span; NULL = none */
     agt_call_id call; /* set */
 } agt__batch_item;
 
@@ -116,10 +166,12 @@ typedef struct agt__batch_item {
  * Add @count calls of tools with the dependencies that the executor declares between tools of the
  * batch, and the null-filling of execute_parallel. In an open graph they are released.
  *
- * @param strict  an unknown tool is AGT_E_NOT_FOUND; else the call is rejected, alone
+ * @param strict   an unknown tool is AGT_E_NOT_FOUND; else the call is rejected, alone
+ * @param options  of each call; NULL = those of the start
  */
 agt_status agt__graph_add_batch(agt_graph *graph, agt__batch_item *items, size_t count, bool strict,
-                                agt__settled_fn on_settled, void *user_data, agt_error *err);
+                                const agt_call_options *options, agt__settled_fn on_settled,
+                                void *user_data, agt_error *err);
 
 /** Reading settled calls of a graph that still runs. Loop thread. */
 agt_outcome agt__graph_get_outcome(const agt_graph *graph, agt_call_id call);
@@ -137,5 +189,13 @@ agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
                                 agt__operation *operation, const agt_value *input,
                                 const agt_call_options *options, agt_task **ret_task,
                                 agt_error *err);
+
+/* ---- reading what a task ran -------------------------------------------------------------------
+ */
+
+/** What call @index ran; borrowed from @results. */
+const agt__operation *agt__results_get_operation(const agt_results *results, size_t index);
+/** Its output whatever its outcome, NULL if it left none; borrowed from @results. */
+const agt_value *agt__results_get_output(const agt_results *results, size_t index);
 
 #endif

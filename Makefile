@@ -74,7 +74,7 @@ install: build
 	@cmake --install build/release
 
 package: build
-	@tools/deps demo
+	@tools/deps package
 	$(call build,package)
 	@cd build/package && cpack -G DEB -B .. >cpack.log || { cat cpack.log; exit 1; }
 	@ls build/*.deb

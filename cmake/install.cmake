@@ -16,6 +16,9 @@ if(man_pages)
     install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE
+        DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/agent-sdk RENAME copyright)
+
 # pkg-config
 #
 # The libraries underneath are named one by one, not as Requires.private: `pkg-config --static` then

@@ -17,13 +17,16 @@ if(NOT library_sources)
     message(FATAL_ERROR "no sources below src/")
 endif()
 
-set(AGENT_SDK_SUPERVISOR_PATH ${CMAKE_INSTALL_FULL_LIBEXECDIR}/agent_sdk/agent-supervisor)
+# Where the supervisor is installed; only the room that starts it needs to know.
+set(supervisor_path ${CMAKE_INSTALL_FULL_LIBEXECDIR}/agent_sdk/agent-supervisor)
+set(net_sources ${library_sources})
+list(FILTER net_sources INCLUDE REGEX "/src/net/")
+set_source_files_properties(${net_sources} PROPERTIES
+    COMPILE_DEFINITIONS "AGT_SUPERVISOR_PATH=\"${supervisor_path}\"")
 
 # One set of objects for both libraries.
 add_library(agent_sdk_objects OBJECT ${library_sources})
 target_include_directories(agent_sdk_objects PRIVATE ${PROJECT_SOURCE_DIR}/src)
-target_compile_definitions(agent_sdk_objects PRIVATE
-    AGT_SUPERVISOR_PATH="${AGENT_SDK_SUPERVISOR_PATH}")
 target_link_libraries(agent_sdk_objects PRIVATE
     agent_sdk_flags agent_sdk_sanitize PkgConfig::AGENT_SDK_DEPS Threads::Threads)
 

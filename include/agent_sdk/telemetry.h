@@ -190,12 +190,12 @@ AGT_API agt_usage agt_usage_unknown(void);
  *         "cache_read": "0.30", "cache_write": "3.75", "cache_write_1h": "6.00",
  *         "reasoning": "15.00"}}}
  *
- * in USD per million tokens, written as decimals with at most nine places. NAME is a model, or a
- * prefix of models that ends in `*`; the longest match counts. What is left out of a model: cache
- * prices are those of input, reasoning that of output.
+ * in USD per million tokens, written as decimals (strings or numbers) with at most nine places.
+ * NAME is a model, or a prefix of models that ends in `*`; the longest match counts. What is left
+ * out of a model: cache prices are those of input, reasoning that of output.
  *
  * @param document  NULL: the table the library ships (docs/guide/costs.md says of what date)
- * @return AGT_OK; AGT_E_SCHEMA, naming the model and the member; AGT_E_NOMEM
+ * @return AGT_OK; AGT_E_SCHEMA, naming the model and the member; AGT_E_VERSION; AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_prices_new(const agt_allocator *allocator,
                                                  const agt_value *document, agt_prices **ret_prices,
@@ -204,6 +204,9 @@ AGT_API void agt_prices_free(agt_prices *prices);
 
 /**
  * The price of one response: exact in 128 bits, rounded once, half up.
+ *
+ * Input and output have to be known; of their parts those that have a price of their own. A usage
+ * whose parts exceed the whole is not known.
  *
  * @return nano-dollars; AGT_NANOUSD_UNKNOWN if the model has no price or the usage is not known
  * @threads any
@@ -241,7 +244,7 @@ typedef struct agt_costs {
 /**
  * Add a line. Never dropped: a cost that cannot be kept for lack of memory is still in the totals.
  *
- * @return AGT_OK; AGT_E_NOMEM if only the totals could be kept
+ * @return AGT_OK; AGT_E_NOMEM if the line, or the totals of its agent, could not be kept
  * @threads any
  */
 AGT_API agt_status agt_cost_tracker_add(agt_cost_tracker *costs, const agt_cost_entry *entry);
@@ -299,7 +302,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_budget_reserve(agt_budget *budget,
 
 /**
  * Put @actual in the place of what was reserved. Unknown members of @actual settle at their
- * reservation. More than was reserved is booked all the same: the money is spent.
+ * reservation, negative ones at nothing. More than was reserved is booked all the same: the money
+ * is spent.
  *
  * @threads any
  */

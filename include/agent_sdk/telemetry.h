@@ -341,7 +341,10 @@ typedef struct agt_profile_stats {
  * one started, and so on, recursively (CRISP, USENIX ATC 2022). Children that reach outside their
  * parent are clipped.
  *
- * @return AGT_OK; AGT_E_INVALID for a parent that does not come before its child; AGT_E_NOMEM
+ * The path fills a single root completely; between several roots there may be gaps.
+ *
+ * @return AGT_OK; AGT_E_INVALID for a parent that does not come before its child and for an end
+ *         before its start; AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_profile_new(const agt_allocator *allocator,
                                                   const agt_profile_node *nodes, size_t count,

@@ -88,7 +88,8 @@ static double measure(record_fn record, agt_tracer *tracer, size_t spans, size_t
             agt__tracer_recycle(tracer, agt__tracer_take_ended(tracer), true);
             total += (both ? now_ns(CLOCK_THREAD_CPUTIME_ID) : middle) - begin;
         }
-        double each = (double)total / (double)(spans / batch * batch);
+        size_t measured = spans / batch * batch;
+        double each = (double)total / (double)measured;
         best = round == 0 || each < best ? each : best;
     }
     (void)agt_span_end(root);

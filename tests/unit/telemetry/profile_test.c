@@ -172,7 +172,7 @@ static void test_deep_and_wide(void **state)
     agt_profile_node *nodes = calloc(COUNT, sizeof(*nodes));
     assert_non_null(nodes);
     for (size_t i = 0; i < COUNT; i++) { /* one inside the other */
-        nodes[i] = (agt_profile_node){"deep", i, 2 * COUNT - i, i > 0 ? i - 1 : NONE};
+        nodes[i] = (agt_profile_node){"deep", i, (uint64_t)2 * COUNT - i, i > 0 ? i - 1 : NONE};
     }
     agt_profile *profile = make_profile(nodes, COUNT);
     assert_int_equal(get_stats(profile).critical_path_ns, 2 * COUNT);

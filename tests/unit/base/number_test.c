@@ -234,6 +234,24 @@ static const char *const ordered[][5] = {
     {"1e999999999999999999", "10e999999999999999998"},
 };
 
+/* Every number of group i against every number of group j. */
+static void compare_groups(int i, int j)
+{
+    int expected = (i > j) - (i < j);
+    for (int k = 0; k < 5 && ordered[i][k] != NULL; k++) {
+        for (int l = 0; l < 5 && ordered[j][l] != NULL; l++) {
+            agt_value *a = number(ordered[i][k]);
+            agt_value *b = number(ordered[j][l]);
+            if (agt__number_compare(a, b) != expected ||
+                agt_value_equals(a, b) != (expected == 0)) {
+                fail_msg("%s and %s", ordered[i][k], ordered[j][l]);
+            }
+            agt_value_unref(a);
+            agt_value_unref(b);
+        }
+    }
+}
+
 static void test_order(void **state)
 {
     (void)state;
@@ -242,19 +260,7 @@ static void test_order(void **state)
     };
     for (int i = 0; i < groups; i++) {
         for (int j = 0; j < groups; j++) {
-            for (int k = 0; k < 5 && ordered[i][k] != NULL; k++) {
-                for (int l = 0; l < 5 && ordered[j][l] != NULL; l++) {
-                    agt_value *a = number(ordered[i][k]);
-                    agt_value *b = number(ordered[j][l]);
-                    int expected = (i > j) - (i < j);
-                    if (agt__number_compare(a, b) != expected ||
-                        agt_value_equals(a, b) != (expected == 0)) {
-                        fail_msg("%s and %s", ordered[i][k], ordered[j][l]);
-                    }
-                    agt_value_unref(a);
-                    agt_value_unref(b);
-                }
-            }
+            compare_groups(i, j);
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "support/torture.h"
 #include "support/values.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -275,6 +276,46 @@ static void test_member_text(void **state)
     agt_value_unref(value);
 }
 
+/* Threads that share a value count it, read it and put it into values of their own. */
+static void *share(void *arg)
+{
+    agt_value *value = arg;
+    for (int i = 0; i < 200; i++) {
+        agt_value *part = agt_value_ref(agt_value_get_member(value, "list"));
+        agt_value *own = NULL;
+        assert_true(agt_value_with_member(NULL, value, "new", part, &own) == AGT_OK);
+        agt_value_unref(part);
+        assert_true(agt_value_equals(agt_value_get_member(own, "new"),
+                                     agt_value_get_member(value, "list")));
+        assert_non_null(agt_value_get_member(value, "k7"));
+        agt_value_unref(own);
+    }
+    agt_value_unref(value);
+    return NULL;
+}
+
+static void test_threads_share(void **state)
+{
+    (void)state;
+    enum {
+        THREADS = 4
+    };
+    agt_test_heap heap;
+    agt_test_heap_init(&heap);
+    agt_value *value = agt_test_value(
+        &heap.allocator, "{\"list\":[1,\"two\",{\"three\":3.0}],\"k1\":1,\"k2\":2,\"k3\":3,"
+                         "\"k4\":4,\"k5\":5,\"k6\":6,\"k7\":7,\"k8\":8}");
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, share, agt_value_ref(value)), 0);
+    }
+    agt_value_unref(value); /* whoever is last frees it */
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    agt_test_heap_deinit(&heap);
+}
+
 static void make_strings(const agt_allocator *allocator, void *ctx)
 {
     (void)ctx;
@@ -309,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_freeing_what_is_deep),
         cmocka_unit_test(test_equality),
         cmocka_unit_test(test_member_text),
+        cmocka_unit_test(test_threads_share),
         cmocka_unit_test(test_torture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

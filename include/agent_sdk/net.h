@@ -101,10 +101,12 @@ typedef struct agt_process_exit {
     uint64_t descendants_killed; /* processes it left behind, which were ended                   */
 } agt_process_exit;
 
-/** What a process does: on_output and on_error any number of times, then on_exit exactly once,
- * when the process and all its descendants are gone and both pipes are drained. */
+/** What a process does: on_output any number of times, on_error once if it wrote to stderr, then
+ * on_exit exactly once, when the process and all its descendants are gone and both pipes are
+ * drained. on_output and on_error may be NULL. */
 typedef struct agt_process_handler {
     void (*on_output)(void *user_data, const void *bytes, size_t size);
+    /** The end of what it wrote to stderr, at most error_bytes_max; just before on_exit. */
     void (*on_error)(void *user_data, const void *bytes, size_t size);
     /** @param err  NULL, or why the process could not be started or watched */
     void (*on_exit)(void *user_data, const agt_process_exit *exit, const agt_error *err);

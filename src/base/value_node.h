@@ -15,6 +15,8 @@
 #ifndef AGT_BASE_VALUE_NODE_H
 #define AGT_BASE_VALUE_NODE_H
 
+#include "base/map.h"
+
 #include "agent_sdk/value.h"
 
 #include <stdatomic.h>
@@ -112,7 +114,10 @@ agt_status agt__value_make_number(const agt_allocator *allocator, const char *te
                                   uint32_t flags, agt_value **ret_value);
 
 /** The hash of a key, seeded once per process. */
-uint32_t agt__value_hash_key(const char *key, size_t length);
+static inline uint32_t agt__value_hash_key(const char *key, size_t length)
+{
+    return (uint32_t)agt__hash_bytes(key, length);
+}
 
 /** The number of slots that an object with @count members has for its index. */
 uint32_t agt__value_index_slots(uint32_t count);

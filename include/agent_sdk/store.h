@@ -4,8 +4,11 @@
  * A runtime with a store path writes to it by itself; this header is for reading: each query
  * answers with a JSON value, in the shape documented with it, members are only ever added.
  *
- * One process writes at a time (an open-file-description lock beside the file covers every write);
- * readers never wait. The file must be on a local disk.
+ * One process writes at a time (an open-file-description lock on a file beside it covers every
+ * write); readers never wait. The file must be on a local disk, and is readable by its owner only.
+ *
+ * Every query may also answer AGT_E_SYNTAX for a store that is damaged and AGT_E_BUSY while a
+ * program other than this library holds it.
  */
 #ifndef AGENT_SDK_STORE_H
 #define AGENT_SDK_STORE_H
@@ -22,8 +25,9 @@ typedef struct agt_store agt_store; /* one thread at a time                     
  * Open a store for reading.
  *
  * @return AGT_OK; AGT_E_NOT_FOUND if there is none; AGT_E_VERSION if it was written by a newer
- *         library, the message naming both versions; AGT_E_SYNTAX if the file is no store;
- *         AGT_E_IO; AGT_E_NOMEM
+ *         library, the message naming both versions; AGT_E_SYNTAX if the file is no store, or
+ *         damaged; AGT_E_UNSUPPORTED on a network file system; AGT_E_INVALID if @path names no
+ *         file; AGT_E_BUSY; AGT_E_IO; AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_store_open(const agt_allocator *allocator, const char *path,
                                                  agt_store **ret_store, agt_error *err);
@@ -50,7 +54,10 @@ AGT_API AGT_MUST_CHECK agt_status agt_store_list_runs(agt_store *store, uint32_t
  *     {"span_id": "…", "parent_span_id": "…"|null, "name": "…", "kind": n, "start_unix_ns": n,
  *      "end_unix_ns": n, "error": bool, "message": "…", "attributes": {…}, "dropped_attributes": n}
  *
- * @param id  run id, trace id, a prefix of one that is unique, or "last"
+ * What is in "attributes" came from models, tools and programs: it is tainted. A span whose parent
+ * is not stored is among the first.
+ *
+ * @param id  run id, trace id, a prefix of one that is unique (in any case), or "last"
  * @return AGT_OK; AGT_E_NOT_FOUND; AGT_E_INVALID if the prefix fits several; AGT_E_IO; AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_store_get_run(agt_store *store, const char *id,
@@ -70,9 +77,11 @@ typedef enum agt_store_group {
  *     {"key": "…", "calls": n, "input_tokens": n, "output_tokens": n, "cost_nanousd": n,
  *      "unpriced_calls": n, "simulated_calls": n, "simulated_tokens": n, "simulated_nanousd": n}
  *
- * most expensive first; simulated amounts are never part of the others.
+ * most expensive first; simulated amounts are never part of the others. "key" is "" for lines that
+ * have none: a call of no agent, of no run.
  *
  * @param run_id  only of this run (as agt_store_get_run() takes it); NULL = of all
+ * @return as agt_store_get_run()
  */
 AGT_API AGT_MUST_CHECK agt_status agt_store_get_costs(agt_store *store, agt_store_group group,
                                                       const char *run_id, uint64_t since_unix_ns,

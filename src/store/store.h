@@ -33,14 +33,20 @@ typedef struct agt__store_span {
  * Open the store at @path for writing, create or migrate it if need be (directory 0700, file 0600).
  *
  * @return AGT_OK; AGT_E_VERSION for a newer store; AGT_E_SYNTAX if the file is no store;
- *         AGT_E_DENIED if it is a symbolic link or belongs to somebody else; AGT_E_IO for a
- * read-only or full disk, naming the path; AGT_E_UNSUPPORTED on a network file system
+ *         AGT_E_DENIED if it is a symbolic link or belongs to somebody else; AGT_E_BUSY;
+ *         AGT_E_UNSUPPORTED on a network file system; AGT_E_IO for a read-only or full disk, naming
+ *         the path; AGT_E_INVALID if @path names no file; AGT_E_NOMEM
  */
 agt_status agt__store_open_writer(const agt_allocator *allocator, const char *path,
                                   agt_store **ret_store, agt_error *err);
 
-/** All that is put between begin and commit is there together or not at all. The writer's lock is
- * held in between. @return AGT_OK; AGT_E_BUSY if another process holds the lock for 5 s; AGT_E_IO
+/**
+ * All that is put between begin and commit is there together or not at all. The writer's lock is
+ * held in between. After a failed put or begin roll back, after a failed commit that was done.
+ *
+ * @return AGT_OK; AGT_E_BUSY if another process holds the lock for 5 s; AGT_E_CANCELLED if
+ *         interrupted; AGT_E_IO; AGT_E_NOMEM; AGT_E_INVALID outside of (or, to begin, inside) a
+ *         transaction
  */
 agt_status agt__store_begin(agt_store *store, agt_error *err);
 agt_status agt__store_put_run(agt_store *store, const agt__store_run *run, agt_error *err);
@@ -48,5 +54,11 @@ agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, ag
 agt_status agt__store_put_cost(agt_store *store, const agt_cost_entry *entry, agt_error *err);
 agt_status agt__store_commit(agt_store *store, agt_error *err);
 void agt__store_rollback(agt_store *store);
+
+/** Make whoever waits in the store, now or later, come back with AGT_E_CANCELLED. @threads any */
+void agt__store_interrupt(agt_store *store);
+
+/** How long agt__store_begin() waits for other processes; 5,000 ms at first. */
+void agt__store_set_lock_timeout(agt_store *store, uint32_t timeout_ms);
 
 #endif

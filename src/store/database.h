@@ -1,0 +1,126 @@
+/*
+ * The inside of a store, shared by the files of this room.
+ */
+#ifndef AGT_STORE_DATABASE_H
+#define AGT_STORE_DATABASE_H
+
+#include "store/store.h"
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+/** The version of the tables that this library writes. */
+#define AGT__STORE_VERSION 1
+
+/** In the header of each store: "agt1". */
+#define AGT__STORE_APPLICATION_ID 0x61677431
+
+enum {
+    AGT__STORE_LOCK_TIMEOUT_MS = 5000,
+    AGT__STORE_BUSY_TIMEOUT_MS = 5000,         /* SQLite's own locks, against other programs     */
+    AGT__STORE_WAL_BYTES_MAX = 4 * 1024 * 1024 /* a checkpoint is due beyond that              */
+};
+
+/* Statements of the writer that are kept prepared. */
+enum {
+    AGT__STORE_PUT_RUN,
+    AGT__STORE_PUT_SPAN,
+    AGT__STORE_PUT_COST,
+    AGT__STORE_STATEMENTS
+};
+
+struct agt_store {
+    const agt_allocator *allocator;
+    char *path; /* absolute, its directory without symbolic links */
+    sqlite3 *db;
+    bool is_writer;
+    bool is_locked;
+    int lock_fd; /* -1 = none; see lock.c */
+    uint32_t lock_timeout_ms;
+    int wal_pages; /* in the write-ahead log after the last commit */
+    _Atomic bool is_interrupted;
+    sqlite3_stmt *statements[AGT__STORE_STATEMENTS];
+};
+
+/**
+ * Say in @err what SQLite answered, with the path and what to do about it.
+ *
+ * @param result  an (extended) result code that is neither OK, ROW nor DONE
+ */
+agt_status agt__store_fail(const agt_store *store, int result, agt_error *err);
+
+/** Prepare @sql. @return AGT_OK or what agt__store_fail() says */
+agt_status agt__store_prepare(agt_store *store, const char *sql, sqlite3_stmt **ret_statement,
+                              agt_error *err);
+
+/** Run statements that give no rows. @return AGT_OK or what agt__store_fail() says */
+agt_status agt__store_execute(agt_store *store, const char *sql, agt_error *err);
+
+/**
+ * Take the writer's lock, waiting for other processes up to the store's limit.
+ *
+ * @return AGT_OK; AGT_E_BUSY; AGT_E_CANCELLED if interrupted; AGT_E_IO
+ */
+agt_status agt__store_lock(agt_store *store, agt_error *err);
+
+/** Take the writer's lock if nobody has it. */
+bool agt__store_try_lock(agt_store *store);
+void agt__store_unlock(agt_store *store);
+
+/** Open the file of the writer's lock. @return AGT_OK; AGT_E_DENIED; AGT_E_IO */
+agt_status agt__store_open_lock(agt_store *store, agt_error *err);
+
+/** What an open file is. */
+typedef enum agt__store_state {
+    AGT__STORE_EMPTY, /* an empty database: a store that is being made */
+    AGT__STORE_OLD,   /* needs migration                               */
+    AGT__STORE_CURRENT,
+} agt__store_state;
+
+/**
+ * Whether the open file is a store of a version this library can read, or bring up to date.
+ *
+ * @return AGT_OK; AGT_E_SYNTAX; AGT_E_VERSION; AGT_E_IO
+ */
+agt_status agt__store_check_version(agt_store *store, agt__store_state *ret_state, agt_error *err);
+
+/** Make or bring up to date the tables; the writer's lock is held. */
+agt_status agt__store_migrate(agt_store *store, agt_error *err);
+
+/** The run that @id means, by its row and its trace; see agt_store_get_run(). */
+agt_status agt__store_find_run(agt_store *store, const char *id, int64_t *ret_row,
+                               uint8_t ret_trace_id[16], agt_error *err);
+
+/**
+ * Add the members of a run from the columns of AGT__STORE_RUN_COLUMNS; all but "spans", which is a
+ * number or an array.
+ */
+void agt__store_add_run(const agt_allocator *allocator, agt_value_builder *builder,
+                        sqlite3_stmt *row);
+
+#define AGT__STORE_RUN_COLUMNS                                                                     \
+    "r.id, r.trace_id, r.name, r.status, r.start_unix_ns, r.end_unix_ns, "                         \
+    "ifnull(c.input_tokens, 0), ifnull(c.output_tokens, 0), ifnull(c.cost_nanousd, 0), "           \
+    "ifnull(c.unpriced_calls, 0), ifnull(c.simulated_nanousd, 0), ifnull(c.simulated_tokens, 0)"
+
+/** Sums over lines of the ledger, of real and of simulated calls apart. */
+#define AGT__STORE_COST_SUMS                                                                       \
+    "sum(not simulated) AS calls, "                                                                \
+    "ifnull(sum(input_tokens) FILTER (WHERE not simulated), 0) AS input_tokens, "                  \
+    "ifnull(sum(output_tokens) FILTER (WHERE not simulated), 0) AS output_tokens, "                \
+    "ifnull(sum(cost_nanousd) FILTER (WHERE not simulated), 0) AS cost_nanousd, "                  \
+    "sum(cost_nanousd IS NULL AND not simulated) AS unpriced_calls, "                              \
+    "sum(simulated) AS simulated_calls, "                                                          \
+    "ifnull(sum(ifnull(input_tokens, 0) + ifnull(output_tokens, 0)) FILTER (WHERE simulated), 0) " \
+    "AS simulated_tokens, "                                                                        \
+    "ifnull(sum(cost_nanousd) FILTER (WHERE simulated), 0) AS simulated_nanousd"
+
+/** Add the text of a column; what is not UTF-8 is replaced, NULL is "". */
+void agt__store_add_text(const agt_allocator *allocator, agt_value_builder *builder,
+                         const char *key, sqlite3_stmt *row, int column);
+
+/** Add the bytes of a column in hexadecimal; NULL if it has another size than @size. */
+void agt__store_add_hex(agt_value_builder *builder, const char *key, sqlite3_stmt *row, int column,
+                        int size);
+
+#endif

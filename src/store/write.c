@@ -1,0 +1,302 @@
+/*
+ * The writing side: transactions, and the checkpoints between them.
+ *
+ * The lock of lock.c is held from begin to commit or rollback. After a commit that left the log
+ * long a checkpoint follows under the same lock; it moves what no reader needs any more and waits
+ * for nobody, and if it fails nothing is lost: what was committed is in the log.
+ *
+ * A batch of spans is some hundred rows, so the statements are kept prepared.
+ */
+#include "base/error.h"
+#include "base/utf8.h"
+#include "base/value.h"
+#include "store/database.h"
+
+#include <string.h>
+
+static const char origin[] = "store";
+
+static const char *const statement_texts[AGT__STORE_STATEMENTS] = {
+    [AGT__STORE_PUT_RUN] =
+        "INSERT INTO run (id, trace_id, name, status, start_unix_ns, end_unix_ns) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET trace_id = excluded.trace_id, "
+        "name = excluded.name, status = excluded.status, start_unix_ns = excluded.start_unix_ns, "
+        "end_unix_ns = excluded.end_unix_ns",
+    [AGT__STORE_PUT_SPAN] =
+        "INSERT INTO span (trace_id, span_id, parent_span_id, name, kind, start_unix_ns, "
+        "end_unix_ns, error, message, attributes, dropped_attributes) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [AGT__STORE_PUT_COST] =
+        "INSERT INTO cost (trace_id, span_id, unix_ns, agent, provider, model, conversation, "
+        "input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, "
+        "output_tokens, reasoning_tokens, cost_nanousd, simulated) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+};
+
+/* ---- binding ----------------------------------------------------------------------------------
+ */
+
+/* The statement, and the parameter that comes next. A failure is kept until it is run. */
+typedef struct binder {
+    agt_store *store;
+    sqlite3_stmt *statement;
+    int next;
+    int result;
+} binder;
+
+static agt_status begin_statement(binder *own, agt_store *store, int which, agt_error *err)
+{
+    *own = (binder){.store = store, .next = 1, .result = SQLITE_OK};
+    if (!store->is_writer || !store->is_locked || sqlite3_get_autocommit(store->db) != 0) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "store %s: not in a transaction",
+                              store->path);
+    }
+    if (store->statements[which] == NULL) {
+        agt_status status =
+            agt__store_prepare(store, statement_texts[which], &store->statements[which], err);
+        if (status != AGT_OK) {
+            return status;
+        }
+    }
+    own->statement = store->statements[which];
+    return AGT_OK;
+}
+
+static void bind_result(binder *own, int result)
+{
+    own->next++;
+    if (own->result == SQLITE_OK) {
+        own->result = result;
+    }
+}
+
+static void bind_int(binder *own, int64_t number)
+{
+    bind_result(own, sqlite3_bind_int64(own->statement, own->next, number));
+}
+
+static void bind_null(binder *own)
+{
+    bind_result(own, sqlite3_bind_null(own->statement, own->next));
+}
+
+static void bind_time(binder *own, uint64_t time_ns)
+{
+    bind_int(own, time_ns < INT64_MAX ? (int64_t)time_ns : INT64_MAX);
+}
+
+/* NULL for what is unknown. */
+static void bind_known(binder *own, int64_t number, bool is_known)
+{
+    if (is_known) {
+        bind_int(own, number);
+    } else {
+        bind_null(own);
+    }
+}
+
+/* The bytes must stay until the statement has run. */
+static void bind_bytes(binder *own, const uint8_t *bytes, int size)
+{
+    bind_result(own, sqlite3_bind_blob(own->statement, own->next, bytes, size, SQLITE_STATIC));
+}
+
+/* The text must stay until the statement has run, unless it has to be repaired. */
+static void bind_text(binder *own, const char *text)
+{
+    size_t length = strlen(text);
+    if (agt__utf8_is_valid(text, length)) {
+        bind_result(own, sqlite3_bind_text64(own->statement, own->next, text, length, SQLITE_STATIC,
+                                             SQLITE_UTF8));
+        return;
+    }
+    agt_value *repaired = NULL;
+    if (agt__value_new_string_lossy(own->store->allocator, text, length, &repaired) != AGT_OK) {
+        bind_result(own, SQLITE_NOMEM);
+        return;
+    }
+    const char *bytes = agt_value_get_string(repaired, &length);
+    bind_result(own, sqlite3_bind_text64(own->statement, own->next, bytes, length, SQLITE_TRANSIENT,
+                                         SQLITE_UTF8));
+    agt_value_unref(repaired);
+}
+
+static void bind_optional_text(binder *own, const char *text)
+{
+    if (text != NULL) {
+        bind_text(own, text);
+    } else {
+        bind_null(own);
+    }
+}
+
+static agt_status run_statement(binder *own, agt_error *err)
+{
+    agt_status status = AGT_OK;
+    int result = own->result;
+    if (result == SQLITE_OK) {
+        result = sqlite3_step(own->statement);
+    }
+    if (result != SQLITE_DONE) {
+        status = agt__store_fail(own->store, result, err);
+    }
+    (void)sqlite3_reset(own->statement);
+    (void)sqlite3_clear_bindings(own->statement);
+    return status;
+}
+
+/* ---- transactions -----------------------------------------------------------------------------
+ */
+
+agt_status agt__store_begin(agt_store *store, agt_error *err)
+{
+    if (!store->is_writer || store->is_locked) {
+        return agt__error_set(err, AGT_E_INVALID, origin,
+                              "store %s: open for reading, or in a transaction already",
+                              store->path);
+    }
+    agt_status status = agt__store_lock(store, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    status = agt__store_execute(store, "BEGIN IMMEDIATE", err);
+    if (status != AGT_OK) {
+        agt__store_unlock(store);
+    }
+    return status;
+}
+
+/* Long logs make reading slow. Waits for nobody; the lock is held. */
+static void checkpoint_if_due(agt_store *store)
+{
+    if ((int64_t)store->wal_pages * 4096 >= AGT__STORE_WAL_BYTES_MAX) {
+        (void)sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    }
+}
+
+agt_status agt__store_commit(agt_store *store, agt_error *err)
+{
+    if (!store->is_locked) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "store %s: not in a transaction",
+                              store->path);
+    }
+    agt_status status = agt__store_execute(store, "COMMIT", err);
+    if (status != AGT_OK) {
+        agt__store_rollback(store);
+        return status;
+    }
+    checkpoint_if_due(store);
+    agt__store_unlock(store);
+    return AGT_OK;
+}
+
+void agt__store_rollback(agt_store *store)
+{
+    if (store->db != NULL && sqlite3_get_autocommit(store->db) == 0) {
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    agt__store_unlock(store);
+}
+
+void agt__store_interrupt(agt_store *store)
+{
+    atomic_store(&store->is_interrupted, true);
+    sqlite3_interrupt(store->db);
+}
+
+void agt__store_set_lock_timeout(agt_store *store, uint32_t timeout_ms)
+{
+    store->lock_timeout_ms = timeout_ms;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------
+ */
+
+agt_status agt__store_put_run(agt_store *store, const agt__store_run *run, agt_error *err)
+{
+    binder own;
+    agt_status status = begin_statement(&own, store, AGT__STORE_PUT_RUN, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    bind_text(&own, run->id);
+    bind_bytes(&own, run->trace_id, sizeof(run->trace_id));
+    bind_text(&own, run->name);
+    bind_text(&own, run->status);
+    bind_time(&own, run->start_unix_ns);
+    if (run->end_unix_ns != 0) {
+        bind_time(&own, run->end_unix_ns);
+    } else {
+        bind_null(&own);
+    }
+    return run_statement(&own, err);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, agt_error *err)
+{
+    binder own;
+    agt_status status = begin_statement(&own, store, AGT__STORE_PUT_SPAN, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    agt_value *json = NULL;
+    if (span->attributes != NULL) {
+        status = agt_value_to_json(store->allocator, span->attributes, AGT_JSON_COMPACT, &json);
+        if (status != AGT_OK) {
+            return agt__error_nomem(err, origin);
+        }
+    }
+    bind_bytes(&own, span->context.trace_id, sizeof(span->context.trace_id));
+    bind_bytes(&own, span->context.span_id, sizeof(span->context.span_id));
+    if (is_zero(span->parent_span_id, sizeof(span->parent_span_id))) {
+        bind_null(&own);
+    } else {
+        bind_bytes(&own, span->parent_span_id, sizeof(span->parent_span_id));
+    }
+    bind_text(&own, span->name);
+    bind_int(&own, span->kind);
+    bind_time(&own, span->start_unix_ns);
+    bind_time(&own, span->end_unix_ns);
+    bind_int(&own, span->error);
+    bind_text(&own, span->message != NULL ? span->message : "");
+    bind_text(&own, json != NULL ? agt_value_get_string(json, NULL) : "{}");
+    bind_int(&own, span->dropped_attributes);
+    status = run_statement(&own, err);
+    agt_value_unref(json);
+    return status;
+}
+
+agt_status agt__store_put_cost(agt_store *store, const agt_cost_entry *entry, agt_error *err)
+{
+    binder own;
+    agt_status status = begin_statement(&own, store, AGT__STORE_PUT_COST, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    const int64_t tokens[] = {entry->usage.input_tokens,       entry->usage.cache_read_tokens,
+                              entry->usage.cache_write_tokens, entry->usage.cache_write_1h_tokens,
+                              entry->usage.output_tokens,      entry->usage.reasoning_tokens};
+    bind_bytes(&own, entry->span.trace_id, sizeof(entry->span.trace_id));
+    bind_bytes(&own, entry->span.span_id, sizeof(entry->span.span_id));
+    bind_time(&own, entry->unix_ns);
+    bind_optional_text(&own, entry->agent);
+    bind_optional_text(&own, entry->provider);
+    bind_optional_text(&own, entry->model);
+    bind_optional_text(&own, entry->conversation);
+    for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+        bind_known(&own, tokens[i], tokens[i] >= 0);
+    }
+    bind_known(&own, entry->cost_nanousd, entry->cost_nanousd != AGT_NANOUSD_UNKNOWN);
+    bind_int(&own, entry->simulated);
+    return run_statement(&own, err);
+}

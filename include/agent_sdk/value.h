@@ -94,8 +94,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_value_new_double(const agt_allocator *allo
 /**
  * A new number from JSON number text, kept as written: "0.10" stays "0.10".
  *
- * @return AGT_OK; AGT_E_SYNTAX if the text is no JSON number; AGT_E_LIMIT beyond 4,096 bytes or
- *         18 digits of exponent; AGT_E_NOMEM
+ * @return AGT_OK; AGT_E_SYNTAX if the text is no JSON number; AGT_E_LIMIT beyond 4,096 bytes;
+ *         AGT_E_NOMEM
  * @threads any
  */
 AGT_API AGT_MUST_CHECK agt_status agt_value_new_number(const agt_allocator *allocator,
@@ -105,7 +105,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_value_new_number(const agt_allocator *allo
 /**
  * A new string from @length bytes of UTF-8, or from a NUL-terminated string.
  *
- * @return AGT_OK; AGT_E_SYNTAX if the bytes are not UTF-8; AGT_E_LIMIT from 1 GiB on; AGT_E_NOMEM
+ * @return AGT_OK; AGT_E_SYNTAX if the bytes are not UTF-8; AGT_E_NOMEM
  * @threads any
  */
 AGT_API AGT_MUST_CHECK agt_status agt_value_new_string(const agt_allocator *allocator,
@@ -119,8 +119,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_value_new_string_n(const agt_allocator *al
  *
  * @value itself does not change. Parts are shared, not copied.
  *
- * @return AGT_OK; AGT_E_TYPE if @value is no object; AGT_E_SYNTAX if @key is not UTF-8;
- *         AGT_E_LIMIT if it would be nested too deep; AGT_E_NOMEM
+ * @return AGT_OK; AGT_E_TYPE if @value is no object; AGT_E_SYNTAX if @key is not UTF-8; AGT_E_NOMEM
  * @threads any
  * @time O(members)
  */
@@ -383,8 +382,7 @@ enum {
  * and U+2029 are escaped; the canonical form, which allows no other flag, escapes only what JSON
  * requires.
  *
- * @return AGT_OK; AGT_E_INVALID for flags that are unknown or exclude each other; AGT_E_NOMEM;
- *         AGT_E_LIMIT beyond 1 GiB
+ * @return AGT_OK; AGT_E_NOMEM; AGT_E_LIMIT beyond 1 GiB
  * @threads any
  */
 AGT_API AGT_MUST_CHECK agt_status agt_value_to_json(const agt_allocator *allocator,

@@ -251,7 +251,6 @@ static void reset(agt_json_parser *parser)
     parser->columns_before = 0;
     parser->line = 1;
     parser->failure.status = AGT_OK;
-    parser->token_start = NULL;
 }
 
 /* Put the defaults in and refuse what is beyond the maxima. */
@@ -287,7 +286,7 @@ static agt_status resolve(agt_json_config *config, agt_error *err)
 static agt_status init(agt_json_parser *parser, const agt_allocator *allocator,
                        const agt_json_config *config, agt_error *err)
 {
-    parser->on_part = NULL;
+    memset(parser, 0, sizeof(*parser));
     agt_status status = agt__config_read(&parser->config, sizeof(parser->config), config, err);
     if (status == AGT_OK) {
         status = resolve(&parser->config, err);

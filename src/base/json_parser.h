@@ -5,7 +5,6 @@
 #ifndef AGT_BASE_JSON_PARSER_H
 #define AGT_BASE_JSON_PARSER_H
 
-#include "base/buffer.h"
 #include "base/utf8.h"
 #include "base/value_tree.h"
 

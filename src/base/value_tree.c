@@ -16,47 +16,8 @@
 
 void agt__tree_init(agt__tree *tree, const agt_allocator *allocator, uint32_t flags)
 {
-    tree->allocator = allocator;
-    tree->root = NULL;
-    tree->items = tree->first_items;
-    tree->item_count = 0;
-    tree->item_capacity = AGT__TREE_ITEMS;
-    tree->frames = tree->first_frames;
-    tree->frame_count = 0;
-    tree->frame_capacity = AGT__TREE_FRAMES;
-    tree->keys = tree->first_keys;
-    tree->key_bytes = 0;
-    tree->key_capacity = AGT__TREE_KEYS;
-    tree->slots = NULL;
-    tree->slot_count = 0;
-    tree->slots_used = 0;
-    tree->flags = flags & AGT__VALUE_TAINTED;
-}
-
-/* Room for @count things of @size bytes in one of the tree's arrays, which begins as @first. */
-static agt_status reserve(const agt__tree *tree, void *array, size_t *capacity, size_t count,
-                          size_t size, size_t max, const void *first)
-{
-    if (count <= *capacity) {
-        return AGT_OK;
-    }
-    if (count > max) {
-        return AGT_E_LIMIT;
-    }
-    size_t wanted = *capacity * 2 > count ? *capacity * 2 : count;
-    wanted = wanted < max ? wanted : max;
-    void *old;
-    memcpy(&old, array, sizeof(old)); /* the caller's pointer, whatever its type */
-    void *grown = agt__realloc(tree->allocator, old == first ? NULL : old, wanted * size);
-    if (grown == NULL) {
-        return AGT_E_NOMEM;
-    }
-    if (old == first) {
-        memcpy(grown, first, *capacity * size);
-    }
-    memcpy(array, &grown, sizeof(grown));
-    *capacity = wanted;
-    return AGT_OK;
+    *tree = (agt__tree){.allocator = allocator, .flags = flags & AGT__VALUE_TAINTED};
+    agt__buffer_init(&tree->keys, allocator, AGT__VALUE_BYTES_MAX);
 }
 
 void agt__tree_clear(agt__tree *tree)
@@ -68,7 +29,7 @@ void agt__tree_clear(agt__tree *tree)
     tree->root = NULL;
     tree->item_count = 0;
     tree->frame_count = 0;
-    tree->key_bytes = 0;
+    agt__buffer_clear(&tree->keys);
     if (tree->slots_used > 0) {
         memset(tree->slots, 0, tree->slot_count * sizeof(*tree->slots));
         tree->slots_used = 0;
@@ -78,23 +39,24 @@ void agt__tree_clear(agt__tree *tree)
 void agt__tree_deinit(agt__tree *tree)
 {
     agt__tree_clear(tree);
-    agt__free(tree->allocator, tree->items != tree->first_items ? tree->items : NULL);
-    agt__free(tree->allocator, tree->frames != tree->first_frames ? tree->frames : NULL);
-    agt__free(tree->allocator, tree->keys != tree->first_keys ? tree->keys : NULL);
+    agt__free(tree->allocator, tree->items);
+    agt__free(tree->allocator, tree->frames);
     agt__free(tree->allocator, tree->slots);
+    agt__buffer_deinit(&tree->keys);
     agt__tree_init(tree, tree->allocator, tree->flags);
 }
 
 agt_status agt__tree_begin(agt__tree *tree, bool is_object)
 {
-    agt_status status = reserve(tree, &tree->frames, &tree->frame_capacity, tree->frame_count + 1,
-                                sizeof(*tree->frames), AGT__VALUE_DEPTH_MAX, tree->first_frames);
+    agt_status status =
+        agt__array_reserve(tree->allocator, &tree->frames, &tree->frame_capacity, tree->frame_count,
+                           sizeof(*tree->frames), AGT__VALUE_DEPTH_MAX);
     if (status != AGT_OK) {
         return status;
     }
     tree->frames[tree->frame_count++] = (agt__tree_frame){
         .first = (uint32_t)tree->item_count,
-        .keys = (uint32_t)tree->key_bytes,
+        .keys = (uint32_t)tree->keys.size,
         .target = AGT__TREE_NONE,
         .is_object = is_object,
     };
@@ -214,8 +176,8 @@ static uint32_t find_item(const agt__tree *tree, const agt__tree_frame *frame, c
 
 static agt_status reserve_item(agt__tree *tree)
 {
-    return reserve(tree, &tree->items, &tree->item_capacity, tree->item_count + 1,
-                   sizeof(*tree->items), AGT__VALUE_COUNT_MAX, tree->first_items);
+    return agt__array_reserve(tree->allocator, &tree->items, &tree->item_capacity, tree->item_count,
+                              sizeof(*tree->items), AGT__VALUE_COUNT_MAX);
 }
 
 agt_status agt__tree_key(agt__tree *tree, const char *key, size_t length, bool *ret_exists)
@@ -240,18 +202,13 @@ agt_status agt__tree_key(agt__tree *tree, const char *key, size_t length, bool *
         frame->target = found;
         return AGT_OK;
     }
-    size_t offset = tree->key_bytes;
-    if (length >= AGT__VALUE_BYTES_MAX) {
-        return AGT_E_LIMIT;
+    size_t offset = tree->keys.size;
+    char *copy = length < AGT__VALUE_BYTES_MAX ? agt__buffer_extend(&tree->keys, length + 1) : NULL;
+    if (copy == NULL) {
+        return tree->keys.status != AGT_OK ? tree->keys.status : AGT_E_LIMIT;
     }
-    status = reserve(tree, &tree->keys, &tree->key_capacity, offset + length + 1, 1,
-                     AGT__VALUE_BYTES_MAX, tree->first_keys);
-    if (status != AGT_OK) {
-        return status;
-    }
-    memcpy(tree->keys + offset, key, length);
-    tree->keys[offset + length] = '\0';
-    tree->key_bytes += length + 1;
+    memcpy(copy, key, length);
+    copy[length] = '\0';
     frame->target = (uint32_t)tree->item_count;
     tree->items[tree->item_count++] = (agt__tree_item){
         .key = (uint32_t)offset,
@@ -346,7 +303,7 @@ static agt_value *make_object(const agt__tree *tree, const agt__tree_frame *fram
     uint32_t count = (uint32_t)(tree->item_count - frame->first);
     uint32_t slots = agt__value_index_slots(count);
     size_t keys_at = sizeof(agt_value) + count * sizeof(agt__member) + slots * sizeof(uint32_t);
-    size_t keys_size = tree->key_bytes - frame->keys;
+    size_t keys_size = tree->keys.size - frame->keys;
     if (keys_at + keys_size > UINT32_MAX) {
         return NULL;
     }
@@ -364,7 +321,7 @@ static agt_value *make_object(const agt__tree *tree, const agt__tree_frame *fram
         members[i].key_length = item->key_length;
         members[i].value = item->value;
     }
-    memcpy((char *)object + keys_at, tree->keys + frame->keys, keys_size);
+    memcpy((char *)object + keys_at, tree->keys.bytes + frame->keys, keys_size);
     if (slots > 0) {
         memset(agt__value_index(object), 0, slots * sizeof(uint32_t));
         for (uint32_t i = 0; i < count; i++) {
@@ -410,7 +367,7 @@ agt_status agt__tree_end(agt__tree *tree)
         }
     }
     tree->item_count = frame->first;
-    tree->key_bytes = frame->keys;
+    tree->keys.size = frame->keys;
     tree->frame_count--;
     return agt__tree_take(tree, made);
 }

@@ -6,13 +6,11 @@
  * with many members are kept in one hash table for all open frames. Frames close in the reverse
  * order of opening, so entries leave the table in the reverse order of coming: taking one out
  * is making its slot empty, no marks are needed.
- *
- * A tree holds the first few frames, items and keys inside itself: the arguments of a tool call are
- * put together without an allocation that is not part of them. So it must stay where it is.
  */
 #ifndef AGT_BASE_VALUE_TREE_H
 #define AGT_BASE_VALUE_TREE_H
 
+#include "base/buffer.h"
 #include "base/value_node.h"
 
 typedef struct agt__tree_item {
@@ -33,12 +31,6 @@ typedef struct agt__tree_frame {
 
 #define AGT__TREE_NONE UINT32_MAX
 
-enum {
-    AGT__TREE_FRAMES = 8,
-    AGT__TREE_ITEMS = 16,
-    AGT__TREE_KEYS = 128
-};
-
 typedef struct agt__tree {
     const agt_allocator *allocator;
     agt_value *root; /* once complete; owned */
@@ -46,14 +38,10 @@ typedef struct agt__tree {
     size_t item_count, item_capacity;
     agt__tree_frame *frames;
     size_t frame_count, frame_capacity;
-    char *keys;
-    size_t key_bytes, key_capacity;
+    agt__buffer keys;
     uint32_t *slots; /* item + 1; 0 = free */
     uint32_t slot_count, slots_used;
     uint32_t flags; /* AGT__VALUE_TAINTED: for containers, whatever their parts */
-    agt__tree_frame first_frames[AGT__TREE_FRAMES];
-    agt__tree_item first_items[AGT__TREE_ITEMS];
-    char first_keys[AGT__TREE_KEYS];
 } agt__tree;
 
 void agt__tree_init(agt__tree *tree, const agt_allocator *allocator, uint32_t flags);
@@ -98,7 +86,7 @@ const char *agt__tree_last_key(const agt__tree *tree);
 /** The key of an item. */
 static inline const char *agt__tree_item_key(const agt__tree *tree, const agt__tree_item *item)
 {
-    return tree->keys + item->key;
+    return tree->keys.bytes + item->key;
 }
 
 /** Hand over the finished value; NULL if there is none. */

@@ -133,21 +133,6 @@ static text make_chat_log(size_t bytes)
     return t;
 }
 
-/* An embedding, many times over: decimals between -1 and 1. */
-static text make_numbers(size_t bytes)
-{
-    text t = {.random = UINT64_C(0x13198A2E03707344)};
-    add(&t, "[");
-    while (t.size < bytes) {
-        char piece[32];
-        (void)snprintf(piece, sizeof(piece), "%s%s0.%07u", t.size > 1 ? "," : "",
-                       draw(&t, 2) ? "-" : "", draw(&t, 10000000));
-        add(&t, piece);
-    }
-    add(&t, "]");
-    return t;
-}
-
 /* ---- jansson -------------------------------------------------------------------------------- */
 
 typedef struct jansson {
@@ -237,19 +222,6 @@ static void parse_small(job *j)
     }
 }
 
-static void read_doubles(job *j)
-{
-    double sum = 0;
-    for (size_t i = 0; i < agt_value_get_count(j->value); i++) {
-        double number = 0;
-        must(agt_value_get_double(agt_value_get_item(j->value, i), &number));
-        sum += number;
-    }
-    if (sum == 12345) { /* it is used */
-        exit(1);
-    }
-}
-
 static void peer_parse(job *j)
 {
     char error[512];
@@ -309,19 +281,6 @@ static double speed(job *j, void (*run)(job *), bool writes)
     return (double)(writes ? j->text_bytes : j->document.size) / 1e6 / seconds;
 }
 
-static void measure_numbers(job *j)
-{
-    j->document = make_numbers(4000000);
-    must(agt_json_parse(NULL, j->document.bytes, j->document.size, &j->config, &j->value, NULL));
-    report("json/parse_numbers", speed(j, parse_whole, false), "MB/s", "higher", "null",
-           j->peer.loadb != NULL ? speed(j, peer_parse, false) : 0);
-    report("json/get_double",
-           measure(j, read_doubles) * 1e9 / (double)agt_value_get_count(j->value), "ns", "lower",
-           "null", 0);
-    agt_value_unref(j->value);
-    free(j->document.bytes);
-}
-
 int main(int argc, char **argv)
 {
     size_t megabytes = argc > 1 ? strtoul(argv[1], NULL, 10) : 8;
@@ -348,6 +307,5 @@ int main(int argc, char **argv)
     }
     agt_value_unref(j.value);
     free(j.document.bytes);
-    measure_numbers(&j);
     return 0;
 }

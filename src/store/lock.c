@@ -87,14 +87,17 @@ agt_status agt__store_lock(agt_store *store, agt_error *err)
 {
     uint64_t deadline = now_ms() + store->lock_timeout_ms;
     int pause_ms = 1;
-    while (!agt__store_try_lock(store)) {
-        if (errno != EAGAIN && errno != EACCES) {
-            return agt__error_set_errno(err, AGT_E_IO, origin, errno, "store %s cannot be locked",
-                                        store->path);
-        }
+    for (;;) {
         if (atomic_load(&store->is_interrupted)) {
             return agt__error_set(err, AGT_E_CANCELLED, origin,
                                   "store %s was not written: interrupted", store->path);
+        }
+        if (agt__store_try_lock(store)) {
+            return AGT_OK;
+        }
+        if (errno != EAGAIN && errno != EACCES) {
+            return agt__error_set_errno(err, AGT_E_IO, origin, errno, "store %s cannot be locked",
+                                        store->path);
         }
         if (now_ms() >= deadline) {
             return agt__error_set(err, AGT_E_BUSY, origin,
@@ -105,7 +108,6 @@ agt_status agt__store_lock(agt_store *store, agt_error *err)
         (void)poll(NULL, 0, pause_ms);
         pause_ms = pause_ms * 2 < PAUSE_MS_MAX ? pause_ms * 2 : PAUSE_MS_MAX;
     }
-    return AGT_OK;
 }
 
 void agt__store_unlock(agt_store *store)

@@ -55,7 +55,10 @@ agt_status agt__store_put_cost(agt_store *store, const agt_cost_entry *entry, ag
 agt_status agt__store_commit(agt_store *store, agt_error *err);
 void agt__store_rollback(agt_store *store);
 
-/** Make whoever waits in the store, now or later, come back with AGT_E_CANCELLED. @threads any */
+/**
+ * Give up: who waits or works in the store comes back with AGT_E_CANCELLED, and so does every later
+ * agt__store_begin(). @threads any
+ */
 void agt__store_interrupt(agt_store *store);
 
 /** How long agt__store_begin() waits for other processes; 5,000 ms at first. */

@@ -356,6 +356,13 @@ agt_span *agt__span_get_next(const agt_span *span)
     return span->next != 0 ? slot_at(span->tracer, span->next - 1) : NULL;
 }
 
+agt_span *agt__span_cut(agt_span *span)
+{
+    agt_span *rest = agt__span_get_next(span);
+    span->next = 0;
+    return rest;
+}
+
 void agt__tracer_recycle(agt_tracer *tracer, agt_span *spans, bool exported)
 {
     if (spans == NULL) {

@@ -75,6 +75,9 @@ void agt__span_set_int(agt_span *span, const char *key, int64_t number);
 agt_span *agt__tracer_take_ended(agt_tracer *tracer);
 agt_span *agt__span_get_next(const agt_span *span);
 
+/** Make @span the last of its list. @return the rest of the list, NULL if there is none */
+agt_span *agt__span_cut(agt_span *span);
+
 /** Give a list back: counted as exported, or as dropped. */
 void agt__tracer_recycle(agt_tracer *tracer, agt_span *spans, bool exported);
 

@@ -121,6 +121,6 @@ void agt__store_add_text(const agt_allocator *allocator, agt_value_builder *buil
 
 /** Add the bytes of a column in hexadecimal; NULL if it has another size than @size. */
 void agt__store_add_hex(agt_value_builder *builder, const char *key, sqlite3_stmt *row, int column,
-                        int size);
+                        size_t size);
 
 #endif

@@ -34,16 +34,16 @@ void agt__store_add_text(const agt_allocator *allocator, agt_value_builder *buil
 }
 
 void agt__store_add_hex(agt_value_builder *builder, const char *key, sqlite3_stmt *row, int column,
-                        int size)
+                        size_t size)
 {
     static const char digits[] = "0123456789abcdef";
     char text[33];
     const uint8_t *bytes = sqlite3_column_blob(row, column);
-    if (bytes == NULL || sqlite3_column_bytes(row, column) != size) {
+    if (bytes == NULL || (size_t)sqlite3_column_bytes(row, column) != size) {
         agt__builder_add_value(builder, key, agt_value_null());
         return;
     }
-    for (int i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++) {
         text[2 * i] = digits[bytes[i] >> 4];
         text[2 * i + 1] = digits[bytes[i] & 15];
     }

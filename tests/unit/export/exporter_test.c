@@ -456,7 +456,8 @@ static void test_out_of_memory(void **state)
 
 enum {
     THREADS = 3,
-    ROUNDS = 60
+    ROUNDS = 60,
+    ALL_ROUNDS = THREADS * ROUNDS
 };
 
 static void *work(void *arg)
@@ -498,8 +499,8 @@ static void test_threads(void **state)
         assert_null(failed);
     }
     assert_int_equal(agt__exporter_close(exporter, AGT_MS_NONE, NULL), AGT_OK);
-    check_rows(THREADS, THREADS * ROUNDS, THREADS * ROUNDS);
-    assert_int_equal(get_counts().exported, THREADS * ROUNDS);
+    check_rows(THREADS, ALL_ROUNDS, ALL_ROUNDS);
+    assert_int_equal(get_counts().exported, ALL_ROUNDS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -247,7 +247,7 @@ static void test_several_writers(void **state)
     (void)state;
     agt_store_free(agt_test_store_open_writer(path));
     pid_t children[WRITERS];
-    for (uint8_t i = 0; i < WRITERS; i++) {
+    for (int i = 0; i < WRITERS; i++) {
         children[i] = fork();
         assert_true(children[i] >= 0);
         if (children[i] == 0) {

@@ -204,9 +204,9 @@ static void test_random_trees(void **state)
     agt__prng_seed(&prng, 4);
     uint8_t parents[SPANS + 1] = {0};
     uint8_t order[SPANS];
-    for (uint8_t i = 0; i < SPANS; i++) {
+    for (size_t i = 0; i < SPANS; i++) {
         order[i] = (uint8_t)(i + 1);
-        parents[i + 1] = (uint8_t)agt__prng_below(&prng, (uint64_t)i + 1);
+        parents[i + 1] = (uint8_t)agt__prng_below(&prng, i + 1);
     }
     for (size_t i = SPANS - 1; i > 0; i--) { /* stored in any order */
         size_t other = agt__prng_below(&prng, i + 1);

@@ -261,10 +261,10 @@ static void test_the_log_stays_short(void **state)
     for (int i = 0; i < 8; i++) { /* some 4 MB each */
         assert_int_equal(write_until_it_fails(store, &err), AGT_OK);
         assert_int_equal(stat(log, &info), 0);
-        assert_true(info.st_size < 3 * AGT__STORE_WAL_BYTES_MAX);
+        assert_true(info.st_size < (off_t)3 * AGT__STORE_WAL_BYTES_MAX);
     }
     assert_int_equal(stat(path, &info), 0);
-    assert_true(info.st_size > 5 * AGT__STORE_WAL_BYTES_MAX);
+    assert_true(info.st_size > (off_t)5 * AGT__STORE_WAL_BYTES_MAX);
     check("SELECT count(*) FROM span", "8000");
 
     /* Short transactions do not checkpoint: the file itself does not change. */

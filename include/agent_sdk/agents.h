@@ -20,7 +20,7 @@ typedef struct agt_pool agt_pool;       /* reference-counted; @threads any      
 typedef struct agt_replies agt_replies; /* immutable                                             */
 typedef struct agt_verdict agt_verdict; /* immutable                                             */
 
-/* ---- agents --------------------------------------------------------------------------------- */
+/* ---- agents -------------------------------------------------------------------------------- */
 
 /** Where an agent stops. 0 = the default in parentheses. */
 typedef struct agt_agent_limits {
@@ -90,7 +90,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_executor_register_agent(agt_executor *exec
                                                               const agt_tool_config *config,
                                                               agt_error *err);
 
-/* ---- replies --------------------------------------------------------------------------------- */
+/* ---- replies ------------------------------------------------------------------------------- */
 
 AGT_API agt_reply *agt_reply_ref(agt_reply *reply);
 AGT_API void agt_reply_unref(agt_reply *reply);
@@ -112,8 +112,7 @@ AGT_API uint32_t agt_reply_get_steps(const agt_reply *reply);
 AGT_API uint32_t agt_reply_get_tool_calls(const agt_reply *reply);
 AGT_API agt_span_context agt_reply_get_span(const agt_reply *reply);
 
-/* ---- pool --------------------------------------------------------------------------------------
- */
+/* ---- pool ---------------------------------------------------------------------------------- */
 
 typedef enum agt_specialization {
     AGT_SPECIALIZATION_ANY = 0,

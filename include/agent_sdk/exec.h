@@ -56,8 +56,7 @@ enum {
     AGT_CALL_RESUMED = 1u << 4        /* the answer is from a journal of an earlier run          */
 };
 
-/* ---- tools ------------------------------------------------------------------------------------
- */
+/* ---- tools --------------------------------------------------------------------------------- */
 
 /** What running a tool twice does. */
 typedef enum agt_effect {
@@ -193,8 +192,7 @@ AGT_API agt_effect agt_tool_get_effect(const agt_tool *tool);
 AGT_API const char *agt_tool_get_kind(const agt_tool *tool); /* "function", "process", "http" …   */
 AGT_API uint32_t agt_tool_get_timeout_ms(const agt_tool *tool); /* AGT_MS_NONE = none             */
 
-/* ---- inside a tool ------------------------------------------------------------------------------
- */
+/* ---- inside a tool ------------------------------------------------------------------------- */
 
 /** The input, checked against the schema; borrowed; never NULL. @threads any */
 AGT_API const agt_value *agt_tool_call_get_input(const agt_tool_call *call);
@@ -260,8 +258,7 @@ AGT_API void agt_tool_call_on_cancel(agt_tool_call *call,
  */
 AGT_API void agt_tool_complete(agt_tool_call *call, agt_status status, const agt_value *output);
 
-/* ---- graphs
- * --------------------------------------------------------------------------------------- */
+/* ---- graphs -------------------------------------------------------------------------------- */
 
 /** What a failure in a graph does to the rest of it. */
 typedef enum agt_batch {
@@ -373,8 +370,7 @@ AGT_API agt_status agt_graph_close(agt_graph *graph);
 /** Drop a graph; a run goes on. */
 AGT_API void agt_graph_unref(agt_graph *graph);
 
-/* ---- results
- * -------------------------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------------------------- */
 
 /**
  * The results of a task that ran a graph.
@@ -426,8 +422,7 @@ typedef struct agt_execution_metrics {
 AGT_API void agt_results_get_execution_metrics(const agt_results *results,
                                                agt_execution_metrics *ret_metrics);
 
-/* ---- the short form -----------------------------------------------------------------------------
- */
+/* ---- the short form ------------------------------------------------------------------------ */
 
 /** Tool @tool needs @depends_on to have succeeded, in every execute_parallel() that runs both.
  * @return AGT_OK; AGT_E_NOT_FOUND; AGT_E_CYCLE, naming it; AGT_E_NOMEM */

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* ---- HTTP ------------------------------------------------------------------------------------ */
+/* ---- HTTP ---------------------------------------------------------------------------------- */
 
 /** One HTTP request. Everything is copied by http_start. */
 typedef struct agt_http_request {
@@ -61,8 +61,7 @@ typedef struct agt_http_handler {
     void (*on_done)(void *user_data, const agt_error *err);
 } agt_http_handler;
 
-/* ---- child processes ---------------------------------------------------------------------------
- */
+/* ---- child processes ----------------------------------------------------------------------- */
 
 /** Limits of a child process, set before it starts; 0 = the default, UINT64_MAX = none. */
 typedef struct agt_process_limits {
@@ -112,8 +111,7 @@ typedef struct agt_process_handler {
     void (*on_exit)(void *user_data, const agt_process_exit *exit, const agt_error *err);
 } agt_process_handler;
 
-/* ---- the table
- * ----------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 typedef struct agt_http_exchange agt_http_exchange; /* one request under way; opaque             */
 typedef struct agt_process agt_process;             /* one child process; opaque                 */

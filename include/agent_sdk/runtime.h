@@ -93,7 +93,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_runtime_run_after(agt_runtime *runtime, ui
                                                         void (*fn)(void *user_data),
                                                         void *user_data);
 
-/* ---- cancel tokens -------------------------------------------------------------------------- */
+/* ---- cancel tokens ------------------------------------------------------------------------- */
 
 /** A token; give it to any number of starts, and request once to cancel them all. */
 AGT_API AGT_MUST_CHECK agt_status agt_cancel_new(agt_runtime *runtime, agt_cancel **ret_cancel);
@@ -104,8 +104,7 @@ AGT_API void agt_cancel_unref(agt_cancel *cancel);
 AGT_API void agt_cancel_request(agt_cancel *cancel);
 AGT_API bool agt_cancel_is_requested(const agt_cancel *cancel);
 
-/* ---- tasks ------------------------------------------------------------------------------------
- */
+/* ---- tasks --------------------------------------------------------------------------------- */
 
 /**
  * Wait for the task.

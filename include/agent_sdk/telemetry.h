@@ -162,7 +162,7 @@ typedef struct agt_tracer_counts {
 /** @threads any */
 AGT_API void agt_tracer_get_counts(const agt_tracer *tracer, agt_tracer_counts *ret_counts);
 
-/* ---- usage, prices, costs ------------------------------------------------------------------- */
+/* ---- usage, prices, costs ------------------------------------------------------------------ */
 
 /** Tokens that nobody counted. Unknown is not zero. */
 #define AGT_TOKENS_UNKNOWN INT64_C(-1)
@@ -255,8 +255,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_cost_tracker_get_agent_costs(agt_cost_trac
                                                                    const char *agent,
                                                                    agt_costs *ret_costs);
 
-/* ---- budgets ----------------------------------------------------------------------------------
- */
+/* ---- budgets ------------------------------------------------------------------------------- */
 
 /**
  * Limits of a scope: an organisation, a project, a run, an agent, a tool. 0 = no limit of its own.
@@ -314,8 +313,7 @@ AGT_API void agt_budget_settle(agt_budget *budget, const agt_budget_amount *rese
 AGT_API void agt_budget_get_amounts(agt_budget *budget, agt_budget_amount *ret_spent,
                                     agt_budget_amount *ret_reserved);
 
-/* ---- profiles -----------------------------------------------------------------------------------
- */
+/* ---- profiles ------------------------------------------------------------------------------ */
 
 /** One piece of finished work, for a profile: a span, or a call. */
 typedef struct agt_profile_node {

@@ -38,7 +38,7 @@ typedef enum agt_value_kind {
     AGT_VALUE_OBJECT = 5
 } agt_value_kind;
 
-/* ---- references -------------------------------------------------------------------------- */
+/* ---- references ---------------------------------------------------------------------------- */
 
 /**
  * Take one more reference to @value.
@@ -57,7 +57,7 @@ AGT_API agt_value *agt_value_ref(const agt_value *value);
  */
 AGT_API void agt_value_unref(const agt_value *value);
 
-/* ---- making values ------------------------------------------------------------------------ */
+/* ---- making values ------------------------------------------------------------------------- */
 
 /**
  * The value null, true or false. These are static: they cannot fail, and counting references to
@@ -184,7 +184,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_value_builder_finish(agt_value_builder *bu
                                                            agt_value **ret_value, agt_error *err);
 AGT_API void agt_value_builder_free(agt_value_builder *builder);
 
-/* ---- reading values ----------------------------------------------------------------------- */
+/* ---- reading values ------------------------------------------------------------------------ */
 
 /** The kind of @value; AGT_VALUE_NULL for NULL. @threads any */
 AGT_API agt_value_kind agt_value_get_kind(const agt_value *value);

@@ -33,4 +33,16 @@ void agt__builder_add_value(agt_value_builder *builder, const char *key, const a
 /** The first failure so far, AGT_OK if none: to stop a long loop early. */
 agt_status agt__builder_get_status(const agt_value_builder *builder);
 
+/**
+ * agt_value_with_taint() for a value that the caller owns and gives away, also on failure: what
+ * only the caller could see is marked in place, without a copy.
+ *
+ * @return AGT_OK; AGT_E_NOMEM
+ */
+agt_status agt__value_take_taint(const agt_allocator *allocator, agt_value *value,
+                                 agt_value **ret_value);
+
+/** The null of a tool that gave nothing: static, tainted. */
+agt_value *agt__value_get_tainted_null(void);
+
 #endif

@@ -5,6 +5,7 @@
  */
 #include "base/assert.h"
 #include "base/utf8.h"
+#include "base/value.h"
 #include "base/value_node.h"
 #include "base/value_tree.h"
 
@@ -150,6 +151,55 @@ static agt_status taint_all(agt__tree *tree, const agt_value *value)
     }
 }
 
+/* Marks a value that nobody else can see, in place. Depth is that of the value, which is bounded.
+ * @return false if some part is shared: what was marked until then is tainted all the same */
+static bool taint_in_place(agt_value *value)
+{
+    if (agt__value_is_wholly_tainted(value)) {
+        return true;
+    }
+    if ((value->flags & AGT__VALUE_STATIC) != 0 ||
+        atomic_load_explicit(&value->refs, memory_order_acquire) != 1) {
+        return false;
+    }
+    if (value->kind < AGT_VALUE_ARRAY) {
+        value->flags |= AGT__VALUE_TAINTED;
+        return true;
+    }
+    bool whole = true;
+    for (uint32_t i = 0; i < value->as.container.count; i++) {
+        agt_value **part = value->kind == AGT_VALUE_ARRAY ? &agt__value_items(value)[i]
+                                                          : &agt__value_members(value)[i].value;
+        if (((*part)->flags & AGT__VALUE_STATIC) != 0 && !agt__value_is_wholly_tainted(*part)) {
+            agt_value *twin = NULL;
+            (void)taint_scalar(value->allocator, *part, &twin); /* static: cannot fail */
+            *part = twin;
+        }
+        whole = taint_in_place(*part) && whole;
+    }
+    if (whole) {
+        value->flags |= AGT__VALUE_TAINTED | AGT__VALUE_WHOLLY;
+    }
+    return whole;
+}
+
+agt_value *agt__value_get_tainted_null(void)
+{
+    return agt__value_static_null(AGT__VALUE_TAINTED);
+}
+
+agt_status agt__value_take_taint(const agt_allocator *allocator, agt_value *value,
+                                 agt_value **ret_value)
+{
+    if (taint_in_place(value)) {
+        *ret_value = value;
+        return AGT_OK;
+    }
+    agt_status status = agt_value_with_taint(allocator, value, ret_value);
+    agt_value_unref(value);
+    return status;
+}
+
 agt_status agt_value_with_taint(const agt_allocator *allocator, const agt_value *value,
                                 agt_value **ret_value)
 {
@@ -157,6 +207,13 @@ agt_status agt_value_with_taint(const agt_allocator *allocator, const agt_value 
         return AGT_E_INVALID;
     }
     value = value != NULL ? value : agt_value_null();
+    if (value->kind < AGT_VALUE_ARRAY && !agt__value_is_wholly_tainted(value)) {
+        return taint_scalar(allocator, value, ret_value);
+    }
+    if (agt__value_is_wholly_tainted(value)) {
+        *ret_value = agt_value_ref(value);
+        return AGT_OK;
+    }
     agt__tree tree;
     agt__tree_init(&tree, allocator, AGT__VALUE_TAINTED);
     agt_status status = taint_all(&tree, value);

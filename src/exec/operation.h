@@ -76,8 +76,7 @@ struct agt__operation {
 agt__operation *agt__operation_ref(agt__operation *operation);
 void agt__operation_unref(agt__operation *operation);
 
-/* ---- what operations use of the call they run (beside agt_tool_call_…) ------------------------
- */
+/* ---- what operations use of the call they run (beside agt_tool_call_…) --------------------- */
 
 /** What the call runs, and where; borrowed. */
 agt__operation *agt__tool_call_get_operation(const agt_tool_call *call);
@@ -102,8 +101,7 @@ const agt_value *agt__tool_call_get_output(const agt_tool_call *call);
 /** Like agt_tool_call_set_error, from an error: keeps its status, flags and cause. */
 void agt__tool_call_take_error(agt_tool_call *call, const agt_error *err);
 
-/* ---- registering operations --------------------------------------------------------------------
- */
+/* ---- registering operations ---------------------------------------------------------------- */
 
 /**
  * Register a tool of any kind: as agt_executor_register_tool(), but @table runs it, with
@@ -116,8 +114,7 @@ agt_status agt__executor_register_operation(agt_executor *executor, const char *
 /** What a call of @tool costs: cost_nanousd of its configuration. */
 int64_t agt__tool_get_cost_nanousd(const agt_tool *tool);
 
-/* ---- adding operations to graphs ---------------------------------------------------------------
- */
+/* ---- adding operations to graphs ----------------------------------------------------------- */
 
 /** As agt_graph_new(), but @executor may be NULL: a graph of operations without tools. */
 agt_status agt__graph_new(agt_runtime *runtime, agt_executor *executor,
@@ -178,8 +175,7 @@ agt_outcome agt__graph_get_outcome(const agt_graph *graph, agt_call_id call);
 const agt_value *agt__graph_get_output(const agt_graph *graph, agt_call_id call);
 agt_status agt__graph_get_error(const agt_graph *graph, agt_call_id call, agt_error *ret_error);
 
-/* ---- starting one operation as a task -----------------------------------------------------------
- */
+/* ---- starting one operation as a task ------------------------------------------------------ */
 
 /**
  * Run one operation as a run of its own (or under options->parent) and make a task of it.
@@ -190,8 +186,7 @@ agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
                                 const agt_call_options *options, agt_task **ret_task,
                                 agt_error *err);
 
-/* ---- reading what a task ran -------------------------------------------------------------------
- */
+/* ---- reading what a task ran --------------------------------------------------------------- */
 
 /** What call @index ran; borrowed from @results. */
 const agt__operation *agt__results_get_operation(const agt_results *results, size_t index);

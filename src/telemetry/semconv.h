@@ -24,6 +24,7 @@
 #define AGT__ATTR_REASONING      "gen_ai.usage.reasoning.output_tokens"
 #define AGT__ATTR_AGENT_NAME     "gen_ai.agent.name"
 #define AGT__ATTR_CONVERSATION   "gen_ai.conversation.id"
+#define AGT__ATTR_CORRELATION    "agent_sdk.correlation_id"
 #define AGT__ATTR_TOOL_NAME      "gen_ai.tool.name"
 #define AGT__ATTR_TOOL_TYPE      "gen_ai.tool.type"
 #define AGT__ATTR_TOOL_CALL_ID   "gen_ai.tool.call.id"

@@ -1,0 +1,348 @@
+/*
+ * What a call costs: exec_bench [NAME…]
+ *
+ * Full calls through the public interface: every one is built, run, settled with an outcome, timed,
+ * and freed with its graph. "once" is building plus one run; "rerun" is a second run of the same
+ * sealed graph. With telemetry on, every call ends as a recorded span (the ring is larger than the
+ * graph, so none is dropped; nothing is exported). The best of five rounds is reported, because the
+ * machine is shared.
+ */
+#include "agent_sdk/exec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    ROUNDS = 5,
+};
+
+static uint64_t clock_ns(clockid_t id)
+{
+    struct timespec now;
+    (void)clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static void must(agt_status status, const agt_error *err)
+{
+    if (status != AGT_OK) {
+        (void)fprintf(stderr, "exec_bench: %s: %s\n", agt_status_get_name(status),
+                      err != NULL ? err->message : "");
+        exit(1);
+    }
+}
+
+static void report(const char *name, double value, const char *unit, const char *target)
+{
+    (void)printf("{\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\", \"better\": \"lower\", "
+                 "\"target\": %s, \"peers\": {}}\n",
+                 name, value, unit, target);
+    (void)fflush(stdout);
+}
+
+/* ---- the tools ---- */
+
+static agt_status do_nothing(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)call;
+    (void)ret_output;
+    (void)user_data;
+    return AGT_OK;
+}
+
+static void wake(agt_tool_call *call, void *user_data)
+{
+    (void)user_data;
+    agt_tool_complete(call, AGT_OK, NULL);
+}
+
+static agt_status sleep_50_ms(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)ret_output;
+    (void)user_data;
+    return agt_tool_call_resume_after(call, 50, wake);
+}
+
+static agt_status note_start(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)call;
+    (void)ret_output;
+    *(uint64_t *)user_data = clock_ns(CLOCK_MONOTONIC);
+    return AGT_OK;
+}
+
+static agt_status sleep_long(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)ret_output;
+    (void)user_data;
+    return agt_tool_call_sleep(call, 2000);
+}
+
+typedef struct bench {
+    agt_runtime *runtime;
+    agt_executor *executor;
+    agt_tool *nothing, *sleeper, *starter, *blocked;
+    uint64_t started_ns;
+} bench;
+
+static agt_tool *add_tool(bench *b, const char *name, agt_tool_fn fn, agt_tool_mode mode)
+{
+    agt_error err;
+    agt_tool_config config = AGT_CONFIG(agt_tool_config, .mode = (int32_t)mode,
+                                        .effect = AGT_EFFECT_PURE, .user_data = &b->started_ns);
+    must(agt_executor_register_tool(b->executor, name, fn, &config, &err), &err);
+    return agt_executor_get_tool(b->executor, name);
+}
+
+static void start(bench *b, bool silent, uint32_t spans_max)
+{
+    agt_error err;
+    agt_runtime_config config =
+        AGT_CONFIG(agt_runtime_config, .silent = silent, .spans_max = spans_max);
+    must(agt_runtime_new(&config, &b->runtime, &err), &err);
+    must(agt_executor_new(b->runtime, NULL, &b->executor, &err), &err);
+    b->nothing = add_tool(b, "nothing", do_nothing, AGT_TOOL_INLINE);
+    b->sleeper = add_tool(b, "sleeper", sleep_50_ms, AGT_TOOL_ASYNC);
+    b->starter = add_tool(b, "starter", note_start, AGT_TOOL_INLINE);
+    b->blocked = add_tool(b, "blocked", sleep_long, AGT_TOOL_BLOCKING);
+}
+
+static void stop(bench *b)
+{
+    agt_executor_unref(b->executor);
+    agt_runtime_free(b->runtime);
+}
+
+/* ---- shapes ---- */
+
+typedef void (*shape)(agt_graph *graph, agt_tool *tool, uint32_t count);
+
+static agt_call_id add(agt_graph *graph, agt_tool *tool)
+{
+    agt_call_id call = 0;
+    agt_error err;
+    must(agt_graph_add_tool_call(graph, tool, NULL, NULL, &call, &err), &err);
+    return call;
+}
+
+static void independent(agt_graph *graph, agt_tool *tool, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        (void)add(graph, tool);
+    }
+}
+
+static void chain(agt_graph *graph, agt_tool *tool, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        agt_call_id call = add(graph, tool);
+        if (i > 0) {
+            must(agt_graph_add_dependency(graph, call, call - 1, NULL), NULL);
+        }
+    }
+}
+
+/* Layers of 100 calls, each with four edges from the layer before. */
+static void layers(agt_graph *graph, agt_tool *tool, uint32_t count)
+{
+    uint32_t random = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        agt_call_id call = add(graph, tool);
+        for (uint32_t edge = 0; i >= 100 && edge < 4; edge++) {
+            random = random * 1664525u + 1013904223u;
+            uint32_t from = (i / 100 - 1) * 100 + (random >> 16) % 100;
+            must(agt_graph_add_dependency(graph, call, from, NULL), NULL);
+        }
+    }
+}
+
+static void run_graph(agt_graph *graph)
+{
+    agt_results *results;
+    agt_error err;
+    must(agt_graph_run(graph, NULL, &results, &err), &err);
+    must(agt_results_get_status(results, &err), &err);
+    agt_results_unref(results);
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static void bench_shape(const char *name, shape build, uint32_t count, bool silent,
+                        const char *target)
+{
+    double once = 1e18, again = 1e18;
+    for (int round = 0; round < ROUNDS; round++) {
+        bench b;
+        agt_graph *graph;
+        agt_error err;
+        start(&b, silent, 0);
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+        must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
+        build(graph, b.nothing, count);
+        run_graph(graph);
+        uint64_t middle = clock_ns(CLOCK_MONOTONIC);
+        must(agt_runtime_flush(b.runtime, AGT_MS_NONE, &err), &err);
+        uint64_t second = clock_ns(CLOCK_MONOTONIC);
+        run_graph(graph);
+        uint64_t end = clock_ns(CLOCK_MONOTONIC);
+        once = least(once, (double)(middle - begin) / count);
+        again = least(again, (double)(end - second) / count);
+        agt_graph_unref(graph);
+        stop(&b);
+    }
+    char full[64];
+    (void)snprintf(full, sizeof(full), "%s_once", name);
+    report(full, once, "ns/call", target);
+    (void)snprintf(full, sizeof(full), "%s_rerun", name);
+    report(full, again, "ns/call", "null");
+}
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long long size = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%llu %llu", &size, &resident) != 2) {
+        resident = 0;
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Calls that sleep 50 ms, all at once. */
+static void bench_sleepers(uint32_t count, const char *wall_target)
+{
+    double wall = 1e18, cpu = 1e18, bytes = 1e18;
+    char name[64];
+    for (int round = 0; round < ROUNDS; round++) {
+        bench b;
+        agt_graph *graph;
+        agt_task *task;
+        agt_error err;
+        start(&b, true, 0);
+        uint64_t before = resident_bytes();
+        uint64_t begin_cpu = cpu_ns(), begin = clock_ns(CLOCK_MONOTONIC);
+        must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
+        independent(graph, b.sleeper, count);
+        must(agt_graph_start(graph, NULL, &task, &err), &err);
+        must(agt_task_wait(task, 25) == AGT_E_TIMEOUT ? AGT_OK : AGT_E_INTERNAL, NULL);
+        bytes = round == 0 ? (double)(resident_bytes() - before) / count : bytes;
+        must(agt_task_wait(task, AGT_MS_NONE), NULL);
+        wall = least(wall, (double)(clock_ns(CLOCK_MONOTONIC) - begin) / 1e6);
+        cpu = least(cpu, (double)(cpu_ns() - begin_cpu) / 1e6);
+        agt_task_unref(task);
+        agt_graph_unref(graph);
+        stop(&b);
+    }
+    (void)snprintf(name, sizeof(name), "sleep50_%u_wall", count);
+    report(name, wall, "ms", wall_target);
+    (void)snprintf(name, sizeof(name), "sleep50_%u_cpu", count);
+    report(name, cpu, "ms", count == 10000 ? "10" : "null");
+    (void)snprintf(name, sizeof(name), "sleep50_%u_bytes", count);
+    report(name, bytes, "B/call", "512");
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* From submitting to the first instruction of the tool, on an idle executor, 1 ms apart. */
+static void bench_latency(void)
+{
+    enum {
+        CALLS = 500
+    };
+    static double start_us[CALLS], submit_us[CALLS];
+    bench b;
+    start(&b, true, 0);
+    for (int i = 0; i < CALLS; i++) {
+        agt_graph *graph;
+        agt_task *task;
+        agt_error err;
+        const struct timespec gap = {0, 1000000};
+        (void)nanosleep(&gap, NULL);
+        must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
+        (void)add(graph, b.starter);
+        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+        must(agt_graph_start(graph, NULL, &task, &err), &err);
+        uint64_t submitted = clock_ns(CLOCK_MONOTONIC);
+        must(agt_task_wait(task, AGT_MS_NONE), NULL);
+        start_us[i] = (double)(b.started_ns - begin) / 1e3;
+        submit_us[i] = (double)(submitted - begin) / 1e3;
+        agt_task_unref(task);
+        agt_graph_unref(graph);
+    }
+    stop(&b);
+    qsort(start_us, CALLS, sizeof(*start_us), compare);
+    qsort(submit_us, CALLS, sizeof(*submit_us), compare);
+    report("start_latency_p50", start_us[CALLS / 2], "us", "10");
+    report("start_latency_p99", start_us[CALLS * 99 / 100], "us", "60");
+    report("submit_cost_p50", submit_us[CALLS / 2], "us", "null");
+}
+
+/* Processor time while one tool blocks for two seconds. */
+static void bench_idle(void)
+{
+    bench b;
+    agt_graph *graph;
+    agt_error err;
+    start(&b, false, 0);
+    must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
+    (void)add(graph, b.blocked);
+    uint64_t begin_cpu = cpu_ns(), begin = clock_ns(CLOCK_MONOTONIC);
+    run_graph(graph);
+    double share = (double)(cpu_ns() - begin_cpu) / (double)(clock_ns(CLOCK_MONOTONIC) - begin);
+    agt_graph_unref(graph);
+    stop(&b);
+    report("idle_cpu", 100 * share, "%", "0.1");
+}
+
+static bool wanted(int argc, char **argv, const char *name)
+{
+    bool any = argc == 1;
+    for (int i = 1; i < argc; i++) {
+        any |= strcmp(argv[i], name) == 0;
+    }
+    return any;
+}
+
+int main(int argc, char **argv)
+{
+    if (wanted(argc, argv, "sleep")) { /* first: memory is still untouched */
+        bench_sleepers(10000, "55");
+        bench_sleepers(100000, "100");
+    }
+    if (wanted(argc, argv, "independent")) {
+        bench_shape("independent_1m", independent, 1000000, true, "120");
+        bench_shape("independent_200k_spans", independent, 200000, false, "300");
+    }
+    if (wanted(argc, argv, "chain")) {
+        bench_shape("chain_1m", chain, 1000000, true, "null");
+        bench_shape("chain_200k_spans", chain, 200000, false, "null");
+    }
+    if (wanted(argc, argv, "layers")) {
+        bench_shape("layers_100k", layers, 100000, true, "null");
+    }
+    if (wanted(argc, argv, "latency")) {
+        bench_latency();
+    }
+    if (wanted(argc, argv, "idle")) {
+        bench_idle();
+    }
+    return 0;
+}

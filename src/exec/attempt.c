@@ -1,0 +1,547 @@
+/*
+ * Attempts: starting an operation, and the one place where its end becomes the call's result.
+ *
+ * Inline functions run to their end on the stack of whoever starts them. Asynchronous operations
+ * (and in simulated runtimes blocking functions too) get an agt__live, linked in graph->live, with
+ * a timer for their time limit; they end by agt_tool_complete(), from any thread, which brings them
+ * to the loop. Blocking functions on workers are in blocking.c.
+ *
+ * An attempt that is ended from outside (time limit, cancel, another attempt won) is asked to stop
+ * through its operation's cancel(). If that promises an end, we wait for it: a child process is
+ * gone when its call is settled. If not, the call is settled without it: attempt->call becomes NULL
+ * and whatever comes later is dropped.
+ */
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/value.h"
+#include "exec/graph.h"
+#include "telemetry/semconv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ORIGIN "exec"
+
+static uint32_t timeout_ms_of(const agt__call *call)
+{
+    uint32_t own = agt__call_options(call)->timeout_ms;
+    return own != 0 ? own : agt__call_operation(call)->timeout_ms;
+}
+
+uint64_t agt__attempt_get_due_ns(const agt__call *call, uint64_t start_ns)
+{
+    uint32_t timeout_ms = timeout_ms_of(call);
+    uint64_t due =
+        timeout_ms == AGT_MS_NONE ? UINT64_MAX : start_ns + (uint64_t)timeout_ms * 1000000u;
+    const agt__options *own = call->extra != NULL ? call->extra->options : NULL;
+    uint64_t deadline = own != NULL ? own->deadline_ns : call->graph->options.deadline_ns;
+    return deadline < due ? deadline : due;
+}
+
+static agt_span *begin_default_span(const agt__operation *operation, agt_tracer *tracer,
+                                    const agt_span_context *parent, uint64_t start_ns)
+{
+    char name[96] = AGT__OP_EXECUTE_TOOL " ";
+    size_t used = sizeof(AGT__OP_EXECUTE_TOOL);
+    agt__copy_text(name + used, sizeof(name) - used, operation->name);
+    agt_span *span = agt_tracer_start_span(tracer, name, AGT_SPAN_INTERNAL, parent, start_ns);
+    agt__span_set_text(span, AGT__ATTR_OPERATION, AGT__OP_EXECUTE_TOOL,
+                       sizeof(AGT__OP_EXECUTE_TOOL) - 1);
+    agt__span_set_text(span, AGT__ATTR_TOOL_NAME, operation->name, strlen(operation->name));
+    return span;
+}
+
+static void begin_span(agt_tool_call *attempt, agt__call *call, uint64_t start_ns)
+{
+    const agt__operation *operation = attempt->operation;
+    agt_tracer *tracer = call->graph->runtime->tracer;
+    const agt_call_options *options = agt__call_options(call);
+    const agt_span_context *parent =
+        call->extra != NULL && call->extra->options != NULL && options->parent != NULL
+            ? options->parent
+            : &call->graph->context;
+    call->span = operation->table->begin_span != NULL
+                     ? operation->table->begin_span(attempt, tracer, parent, start_ns)
+                     : begin_default_span(operation, tracer, parent, start_ns);
+    if (call->span == NULL) {
+        return;
+    }
+    if (call->ready_ns != 0 && start_ns > call->ready_ns) {
+        agt__span_set_int(call->span, AGT__ATTR_WAIT_NS, (int64_t)(start_ns - call->ready_ns));
+    }
+    if (call->extra != NULL && call->extra->call_id != NULL) {
+        agt__span_set_text(call->span, AGT__ATTR_TOOL_CALL_ID, call->extra->call_id,
+                           strlen(call->extra->call_id));
+    }
+    if (options->conversation != NULL) {
+        agt__span_set_text(call->span, AGT__ATTR_CONVERSATION, options->conversation,
+                           strlen(options->conversation));
+    }
+    if (options->correlation_id != NULL) {
+        agt__span_set_text(call->span, AGT__ATTR_CORRELATION, options->correlation_id,
+                           strlen(options->correlation_id));
+    }
+}
+
+void agt__attempt_init(agt_tool_call *attempt, agt__call *call, uint64_t start_ns)
+{
+    agt_graph *graph = call->graph;
+    attempt->call = call;
+    attempt->graph = graph;
+    attempt->operation = agt__call_operation(call);
+    attempt->input = agt__call_input(call);
+    attempt->due_ns = agt__attempt_get_due_ns(call, start_ns);
+    attempt->start_ns = start_ns;
+    attempt->error = NULL;
+    attempt->state = NULL;
+    attempt->children = NULL;
+    attempt->output = NULL;
+    attempt->status = AGT_OK;
+    attempt->ending = AGT__ENDING_NONE;
+    atomic_store_explicit(&attempt->cancelled, false, memory_order_relaxed);
+    call->attempts++;
+    if (call->start_ns == 0) {
+        call->start_ns = start_ns;
+    }
+    if (!agt__tracer_is_silent(graph->runtime->tracer)) {
+        if (call->span == NULL && call->attempts == 1) {
+            begin_span(attempt, call, start_ns);
+        }
+        attempt->span = agt_span_get_context(call->span);
+    }
+    if (!agt_span_context_is_valid(&attempt->span)) {
+        attempt->span = graph->context;
+    }
+}
+
+/* ---- the result ---------------------------------------------------------------------------- */
+
+static agt_outcome outcome_of_status(agt_status status)
+{
+    for (int outcome = AGT_OUTCOME_TIMEOUT; outcome <= AGT_OUTCOME_UNKNOWN; outcome++) {
+        if (agt_outcome_get_status((agt_outcome)outcome) == status) {
+            return (agt_outcome)outcome;
+        }
+    }
+    return status == AGT_OK ? AGT_OUTCOME_OK : AGT_OUTCOME_ERROR;
+}
+
+static agt_outcome outcome_of_timeout(const agt_tool_call *attempt, uint64_t end_ns, agt_error *err)
+{
+    bool unknown = attempt->operation->effect == AGT_EFFECT_EFFECT;
+    (void)agt__error_set(err, unknown ? AGT_E_UNKNOWN : AGT_E_TIMEOUT, ORIGIN,
+                         "\"%s\" timed out after %llu ms%s", attempt->operation->name,
+                         (unsigned long long)((end_ns - attempt->start_ns) / 1000000u),
+                         unknown ? "; whether it had its effect is unknown" : "");
+    return unknown ? AGT_OUTCOME_UNKNOWN : AGT_OUTCOME_TIMEOUT;
+}
+
+static agt_outcome outcome_of_cancel(const agt_tool_call *attempt, agt_error *err)
+{
+    const agt_graph *graph = attempt->graph;
+    bool late = atomic_load_explicit(&graph->cancelled, memory_order_acquire) &&
+                graph->cancel_outcome == AGT_OUTCOME_TIMEOUT;
+    agt_outcome outcome = late ? AGT_OUTCOME_TIMEOUT : AGT_OUTCOME_CANCELLED;
+    (void)agt__error_set(
+        err, agt_outcome_get_status(outcome), ORIGIN, "\"%s\" was %s", attempt->operation->name,
+        late ? "stopped: the deadline of the run has passed" : "cancelled while it ran");
+    return outcome;
+}
+
+static agt_outcome outcome_of_failure(const agt_tool_call *attempt, agt_error *err)
+{
+    if (attempt->error != NULL) {
+        *err = *attempt->error;
+        if (err->status == AGT_OK) {
+            err->status = attempt->status;
+        }
+    } else {
+        (void)agt__error_set(err, attempt->status, ORIGIN, "\"%s\" failed: %s",
+                             attempt->operation->name, agt_status_get_text(attempt->status));
+    }
+    return outcome_of_status(attempt->status);
+}
+
+/* What a tool gave is not to be trusted like what the program wrote. */
+static agt_outcome taint_output(agt_tool_call *attempt, agt_error *err)
+{
+    agt_value *tainted;
+    if (agt__value_take_taint(attempt->graph->allocator, attempt->output, &tainted) != AGT_OK) {
+        attempt->output = NULL;
+        (void)agt__error_nomem(err, ORIGIN);
+        return AGT_OUTCOME_ERROR;
+    }
+    attempt->output = tainted;
+    return AGT_OUTCOME_OK;
+}
+
+static agt_outcome outcome_of(agt_tool_call *attempt, uint64_t end_ns, agt_error *err)
+{
+    switch ((agt__ending)attempt->ending) {
+    case AGT__ENDING_TIMEOUT:
+        return outcome_of_timeout(attempt, end_ns, err);
+    case AGT__ENDING_CANCEL:
+    case AGT__ENDING_LOST:
+        return outcome_of_cancel(attempt, err);
+    case AGT__ENDING_NONE:
+        break;
+    }
+    return attempt->status == AGT_OK ? taint_output(attempt, err)
+                                     : outcome_of_failure(attempt, err);
+}
+
+/* Apart from its caller, so that the error value is on the stack only where it is needed. */
+static __attribute__((noinline)) void set_result_slowly(agt_tool_call *attempt, uint64_t end_ns)
+{
+    agt_error err;
+    agt_outcome outcome = outcome_of(attempt, end_ns, &err);
+    agt__call_set_result(attempt->call, outcome, attempt->output, &err);
+}
+
+static void set_result(agt_tool_call *attempt, uint64_t end_ns)
+{
+    agt__call *call = attempt->call;
+    if (attempt->output == NULL) {
+        attempt->output = agt__value_get_tainted_null();
+    }
+    if (attempt->status == AGT_OK && attempt->ending == AGT__ENDING_NONE && call->output == NULL &&
+        call->detail == NULL && attempt->output == agt__value_get_tainted_null()) {
+        call->output = attempt->output;
+        call->outcome = AGT_OUTCOME_OK;
+    } else {
+        set_result_slowly(attempt, end_ns);
+    }
+    attempt->output = NULL;
+}
+
+static void count_active(agt_graph *graph)
+{
+    uint32_t active = atomic_fetch_add_explicit(&graph->active, 1, memory_order_relaxed) + 1;
+    uint32_t most = atomic_load_explicit(&graph->active_max, memory_order_relaxed);
+    while (active > most && !atomic_compare_exchange_weak(&graph->active_max, &most, active)) {
+    }
+}
+
+void agt__attempt_conclude(agt_tool_call *attempt, uint64_t end_ns)
+{
+    agt__call *call = attempt->call;
+    agt_graph *graph = attempt->graph;
+    set_result(attempt, end_ns);
+    call->end_ns = end_ns;
+    call->run_ns += end_ns - attempt->start_ns;
+    if (attempt->is_live) {
+        atomic_fetch_sub_explicit(&graph->active, 1, memory_order_relaxed);
+    }
+    const agt__operation_table *table = attempt->operation->table;
+    if (table->finish != NULL) {
+        agt_budget_amount unused = {AGT_NANOUSD_UNKNOWN, AGT_TOKENS_UNKNOWN, 1};
+        table->finish(attempt, call->span, call->extra != NULL ? &call->extra->actual : &unused);
+    }
+    agt__free(graph->allocator, attempt->error);
+    attempt->error = NULL;
+}
+
+agt__call *agt__attempt_leave(agt__call *call)
+{
+    return agt__call_is_plain(call) ? agt__engine_finish(call, false) : agt__doors_leave(call);
+}
+
+/* ---- inline functions ---------------------------------------------------------------------- */
+
+static agt__call *run_inline(agt__call *call)
+{
+    agt_graph *graph = call->graph;
+    agt_tool_call attempt;
+    bool pending = false;
+    memset(&attempt.span, 0, sizeof(attempt.span));
+    attempt.is_live = false;
+    attempt.is_blocking = false;
+    agt__attempt_init(&attempt, call, graph->last_ns);
+    attempt.status = attempt.operation->table->start(&attempt, &attempt.output, &pending);
+    AGT_ASSERT(!pending);
+    graph->last_ns = agt__runtime_now_ns(graph->runtime);
+    agt__attempt_conclude(&attempt, graph->last_ns);
+    return agt__attempt_leave(call);
+}
+
+/* ---- attempts on the heap ------------------------------------------------------------------ */
+
+void agt__live_link(agt__live *live)
+{
+    agt_graph *graph = agt__graph_ref(live->attempt.graph);
+    live->attempt.is_live = true;
+    (void)agt__operation_ref(live->attempt.operation);
+    (void)agt_value_ref(live->attempt.input);
+    agt__list_add(&graph->live, &live->link);
+    count_active(graph);
+}
+
+void agt__live_unlink(agt__live *live)
+{
+    agt_graph *graph = live->attempt.graph;
+    agt__loop_timer_stop(graph->runtime->loop, &live->due_timer);
+    agt__loop_timer_stop(graph->runtime->loop, &live->resume_timer);
+    agt__list_remove(&live->link);
+    agt_cancel_unref(live->token);
+    agt__free(graph->allocator, live->attempt.error);
+    agt_value_unref(live->attempt.output);
+    agt_value_unref(live->attempt.input);
+    agt__operation_unref(live->attempt.operation);
+}
+
+static void free_live(agt__live *live)
+{
+    agt_graph *graph = live->attempt.graph;
+    agt__live_unlink(live);
+    agt__free(graph->allocator, live);
+    agt_graph_unref(graph);
+}
+
+/* The call of a live attempt has its end: settle it. The attempt may go on without it. */
+static agt__call *conclude_live(agt__live *live)
+{
+    agt__call *call = live->attempt.call;
+    agt__attempt_conclude(&live->attempt, agt__runtime_now_ns(live->attempt.graph->runtime));
+    live->attempt.call = NULL;
+    return agt__attempt_leave(call);
+}
+
+/* Its operation has ended, now or before its call. */
+static void end_live(agt__live *live)
+{
+    agt__call *next = NULL;
+    agt_graph *graph = agt__graph_ref(live->attempt.graph);
+    if (live->attempt.call != NULL) {
+        next = conclude_live(live);
+    }
+    free_live(live);
+    graph->last_ns = agt__runtime_now_ns(graph->runtime);
+    agt__engine_run_chain(next);
+    agt_graph_unref(graph);
+}
+
+static void end_live_job(agt__job *job)
+{
+    end_live((agt__live *)(void *)((char *)job - offsetof(agt__live, job)));
+}
+
+void agt_tool_complete(agt_tool_call *attempt, agt_status status, const agt_value *output)
+{
+    AGT_ASSERT(attempt != NULL && attempt->is_live && !attempt->is_blocking);
+    agt__live *live = (agt__live *)(void *)attempt;
+    agt__loop *loop = attempt->graph->runtime->loop;
+    attempt->status = status;
+    attempt->output = output != NULL ? agt_value_ref(output) : NULL;
+    if (!agt__loop_is_current(loop)) {
+        live->job.run = end_live_job;
+        agt__loop_post(loop, &live->job);
+    } else if (live->starting) {
+        live->completed = true;
+    } else {
+        end_live(live);
+    }
+}
+
+/* ---- ending from outside ------------------------------------------------------------------- */
+
+static void cancel_children(agt_tool_call *attempt)
+{
+    for (agt_graph *graph = attempt->children; graph != NULL; graph = graph->next_within) {
+        agt__engine_cancel(graph, AGT_OUTCOME_CANCELLED);
+    }
+}
+
+/* Stop an asynchronous attempt. @return true if its end will come through agt_tool_complete() */
+static bool stop_live(agt__live *live)
+{
+    agt_tool_call *attempt = &live->attempt;
+    atomic_store_explicit(&attempt->cancelled, true, memory_order_release);
+    agt__loop_timer_stop(attempt->graph->runtime->loop, &live->due_timer);
+    if (live->token != NULL) {
+        agt_cancel_request(live->token);
+    }
+    cancel_children(attempt);
+    bool follows =
+        attempt->operation->table->cancel != NULL && attempt->operation->table->cancel(attempt);
+    if (!follows) {
+        agt__loop_timer_stop(attempt->graph->runtime->loop, &live->resume_timer);
+        if (live->on_cancel != NULL) {
+            live->on_cancel(attempt, attempt->operation->user_data);
+        }
+    }
+    return follows;
+}
+
+static agt__live *live_of_link(agt__link *link)
+{
+    return (agt__live *)(void *)((char *)link - offsetof(agt__live, link));
+}
+
+static agt__call *end_blocking(agt__blocking *blocking, agt__ending ending)
+{
+    return agt__blocking_claim(blocking, ending) != NULL ? conclude_live(&blocking->live) : NULL;
+}
+
+/* End a live attempt whose call still waits for it. @return what may run in place, if the call is
+ * settled by this */
+static agt__call *end_from_outside(agt__live *live, agt__ending ending)
+{
+    agt_tool_call *attempt = &live->attempt;
+    if (attempt->is_blocking) {
+        return end_blocking((agt__blocking *)(void *)live, ending);
+    }
+    if (attempt->call == NULL || attempt->ending != AGT__ENDING_NONE) {
+        return NULL;
+    }
+    attempt->ending = (uint8_t)ending;
+    if (live->simulated_ns != 0) { /* a blocking function that only seems to run: it is over */
+        agt__call *next = conclude_live(live);
+        free_live(live);
+        return next;
+    }
+    /* A completion from within (on_cancel may call it) is taken note of, not acted on. */
+    bool starting = live->starting;
+    live->starting = true;
+    bool follows = stop_live(live);
+    live->starting = starting;
+    agt__call *next = NULL;
+    if (!follows || live->completed) {
+        next = conclude_live(live);
+    }
+    if (live->completed && !starting) {
+        free_live(live);
+    }
+    return next;
+}
+
+static void fire_due(agt__timer *timer)
+{
+    agt__live *live = (agt__live *)(void *)((char *)timer - offsetof(agt__live, due_timer));
+    agt_graph *graph = agt__graph_ref(live->attempt.graph);
+    graph->last_ns = agt__runtime_now_ns(graph->runtime);
+    agt__engine_run_chain(end_from_outside(live, AGT__ENDING_TIMEOUT));
+    agt_graph_unref(graph);
+}
+
+void agt__attempt_cancel_all(agt_graph *graph)
+{
+    /* Ending one may end others, or start some: every attempt that is there now gets its turn,
+     * once, by moving through a list of its own. */
+    agt__link turn;
+    (void)agt__graph_ref(graph);
+    agt__list_move(&turn, &graph->live);
+    for (agt__link *link = agt__list_first(&turn); link != NULL; link = agt__list_first(&turn)) {
+        agt__list_remove(link);
+        agt__list_add(&graph->live, link);
+        agt__call *next = end_from_outside(live_of_link(link), AGT__ENDING_CANCEL);
+        if (next != NULL) {
+            agt__engine_push(next, true);
+        }
+    }
+    agt_graph_unref(graph);
+}
+
+static void end_other(agt__live *live, agt__ending ending)
+{
+    agt_tool_call *attempt = &live->attempt;
+    atomic_fetch_sub_explicit(&attempt->graph->active, 1, memory_order_relaxed);
+    if (attempt->is_blocking) {
+        (void)agt__blocking_claim((agt__blocking *)(void *)live, ending);
+        agt__blocking_forget((agt__blocking *)(void *)live);
+        return;
+    }
+    attempt->ending = (uint8_t)ending;
+    attempt->call = NULL; /* it has lost its call, whatever it does now */
+    bool starting = live->starting;
+    live->starting = true;
+    (void)stop_live(live);
+    live->starting = starting;
+    if (live->completed && !starting) {
+        free_live(live);
+    }
+}
+
+void agt__attempt_end_others(agt__call *call, const agt_tool_call *winner, agt__ending ending)
+{
+    agt__link *link = call->graph->live.next;
+    while (link != &call->graph->live) {
+        agt__live *live = live_of_link(link);
+        link = link->next;
+        /* Only the loop sets the call of an attempt that has a rival: it is not plain. */
+        if (live->attempt.call == call && &live->attempt != winner) {
+            end_other(live, ending);
+            link = call->graph->live.next; /* the list may have changed: begin again */
+        }
+    }
+}
+
+/* ---- starting ------------------------------------------------------------------------------ */
+
+static agt__call *fail_start(agt__call *call)
+{
+    agt_error err;
+    (void)agt__error_nomem(&err, ORIGIN);
+    agt__call_set_result(call, AGT_OUTCOME_ERROR, NULL, &err);
+    return agt__attempt_leave(call);
+}
+
+/* A blocking function of a simulated runtime has run; what it slept passes as virtual time. */
+static void fire_simulated_end(agt__timer *timer)
+{
+    end_live((agt__live *)(void *)((char *)timer - offsetof(agt__live, resume_timer)));
+}
+
+static bool has_simulated_sleep(agt__live *live)
+{
+    if (live->simulated_ns == 0) {
+        return false;
+    }
+    agt_tool_call *attempt = &live->attempt;
+    live->resume_timer.fire = fire_simulated_end;
+    return agt__loop_timer_start(attempt->graph->runtime->loop, &live->resume_timer,
+                                 attempt->start_ns + live->simulated_ns) == AGT_OK;
+}
+
+static agt__call *start_live(agt__call *call)
+{
+    agt_graph *graph = call->graph;
+    agt_runtime *runtime = graph->runtime;
+    agt__live *live = agt__calloc(graph->allocator, 1, sizeof(*live));
+    if (live == NULL) {
+        return fail_start(call);
+    }
+    agt_tool_call *attempt = &live->attempt;
+    agt__attempt_init(attempt, call, agt__runtime_now_ns(runtime));
+    agt__live_link(live);
+    live->due_timer.fire = fire_due;
+    bool pending = false;
+    if (attempt->due_ns != UINT64_MAX &&
+        agt__loop_timer_start(runtime->loop, &live->due_timer, attempt->due_ns) != AGT_OK) {
+        attempt->status = AGT_E_NOMEM;
+    } else {
+        live->starting = true;
+        attempt->status = attempt->operation->table->start(attempt, &attempt->output, &pending);
+        live->starting = false;
+    }
+    if ((pending && !live->completed) || (!pending && has_simulated_sleep(live))) {
+        return NULL;
+    }
+    agt__call *next = attempt->call != NULL ? conclude_live(live) : NULL;
+    free_live(live);
+    graph->last_ns = agt__runtime_now_ns(runtime);
+    return next;
+}
+
+agt__call *agt__attempt_start(agt__call *call)
+{
+    switch ((agt_tool_mode)agt__call_operation(call)->mode) {
+    case AGT_TOOL_INLINE:
+        return run_inline(call);
+    case AGT_TOOL_ASYNC:
+        return start_live(call);
+    case AGT_TOOL_BLOCKING:
+        break;
+    }
+    return call->graph->runtime->simulated ? start_live(call) : agt__blocking_start(call);
+}

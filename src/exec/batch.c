@@ -1,0 +1,293 @@
+/*
+ * Batches: a set of calls as execute_parallel takes it and as a model asks for it in one turn, with
+ * the dependencies that the executor declares between tools.
+ *
+ * A call depends on every call of the batch whose tool its own tool depends on. Its null members
+ * are filled in from those (see bind.c): the calls it may take them from are kept as bindings
+ * without a parameter.
+ */
+#include "base/config.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "exec/results.h"
+
+#include <string.h>
+
+#define ORIGIN "exec"
+
+typedef struct batch {
+    agt_graph *graph;
+    agt__batch_item *items;
+    size_t count;
+} batch;
+
+static agt_status add_source(agt_graph *graph, uint32_t to, uint32_t from, agt_error *err)
+{
+    agt_status status = agt_graph_add_dependency(graph, to, from, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    agt__call_extra *extra = agt__call_need_extra(agt__graph_get_call(graph, to));
+    agt__binding *binding =
+        extra != NULL ? agt__calloc(graph->allocator, 1, sizeof(*binding)) : NULL;
+    if (binding == NULL) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    binding->from = from;
+    agt__binding **last = &extra->bindings;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = binding;
+    extra->fill_nulls = true;
+    return AGT_OK;
+}
+
+static const agt_tool *tool_of(const batch *wanted, size_t item)
+{
+    const agt__call *call = agt__graph_get_call(wanted->graph, wanted->items[item].call);
+    return (const agt_tool *)(const void *)call->operation;
+}
+
+/* Every call of @dependency's tool waits for the call of the tool it depends on. */
+static agt_status apply_dependency(const batch *wanted, const agt__tool_dependency *dependency,
+                                   bool strict, agt_error *err)
+{
+    size_t source = SIZE_MAX;
+    for (size_t i = 0; i < wanted->count; i++) {
+        if (tool_of(wanted, i) != dependency->depends_on) {
+            continue;
+        }
+        if (source != SIZE_MAX && strict) {
+            return agt__error_set(err, AGT_E_INVALID, ORIGIN,
+                                  "\"%s\" depends on \"%s\", of which there are two calls: use a "
+                                  "graph to say on which",
+                                  dependency->tool->name, dependency->depends_on->name);
+        }
+        source = i;
+        for (size_t to = 0; to < wanted->count; to++) {
+            if (tool_of(wanted, to) != dependency->tool) {
+                continue;
+            }
+            agt_status status =
+                add_source(wanted->graph, wanted->items[to].call, wanted->items[i].call, err);
+            if (status != AGT_OK) {
+                return status;
+            }
+        }
+    }
+    return AGT_OK;
+}
+
+static agt_status apply_dependencies(const batch *wanted, bool strict, agt_error *err)
+{
+    agt_executor *executor = wanted->graph->executor;
+    agt_status status = AGT_OK;
+    (void)pthread_mutex_lock(&executor->mutex);
+    for (size_t i = 0; status == AGT_OK && i < executor->dependency_count; i++) {
+        status = apply_dependency(wanted, &executor->dependencies[i], strict, err);
+    }
+    (void)pthread_mutex_unlock(&executor->mutex);
+    return status;
+}
+
+/*
+ * In a graph that runs, a call may depend on calls added before it only; a model may well ask for
+ * the dependent first. So calls are added in an order in which sources come first: rounds over the
+ * items until all are there. Declared dependencies have no cycle, so every round adds one.
+ */
+static bool is_source_missing(const batch *wanted, const bool *added, const agt_tool *tool)
+{
+    const agt_executor *executor = wanted->graph->executor;
+    for (size_t d = 0; tool != NULL && d < executor->dependency_count; d++) {
+        if (executor->dependencies[d].tool != tool) {
+            continue;
+        }
+        for (size_t i = 0; i < wanted->count; i++) {
+            if (!added[i] &&
+                strcmp(wanted->items[i].tool, executor->dependencies[d].depends_on->name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+typedef struct add_spec {
+    bool strict;
+    const agt_call_options *options;
+    agt__settled_fn on_settled;
+    void *user_data;
+} add_spec;
+
+static agt_status add_item(const batch *wanted, agt__batch_item *item, const add_spec *spec,
+                           agt_error *err)
+{
+    agt_graph *graph = wanted->graph;
+    if (spec->strict && agt_executor_get_tool(graph->executor, item->tool) == NULL) {
+        return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN, "there is no tool \"%s\"", item->tool);
+    }
+    agt_status status =
+        agt_graph_add_call(graph, item->tool, item->input, spec->options, &item->call, err);
+    if (status != AGT_OK || (spec->on_settled == NULL && item->id == NULL)) {
+        return status;
+    }
+    agt__call_extra *extra = agt__call_need_extra(agt__graph_get_call(graph, item->call));
+    if (extra == NULL) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    extra->on_settled = spec->on_settled;
+    extra->user_data = spec->user_data;
+    if (item->id != NULL) {
+        extra->call_id = agt__strdup(graph->allocator, item->id);
+    }
+    return item->id == NULL || extra->call_id != NULL ? AGT_OK : agt__error_nomem(err, ORIGIN);
+}
+
+static agt_status add_items(const batch *wanted, bool *added, const add_spec *spec, agt_error *err)
+{
+    size_t left = wanted->count;
+    while (left > 0) {
+        size_t before = left;
+        for (size_t i = 0; i < wanted->count; i++) {
+            agt_tool *tool = agt_executor_get_tool(wanted->graph->executor, wanted->items[i].tool);
+            if (added[i] || is_source_missing(wanted, added, tool)) {
+                continue;
+            }
+            agt_status status = add_item(wanted, &wanted->items[i], spec, err);
+            if (status != AGT_OK) {
+                return status;
+            }
+            added[i] = true;
+            left--;
+        }
+        if (left == before) {
+            return agt__error_set(err, AGT_E_INTERNAL, ORIGIN,
+                                  "dependencies of tools have a cycle");
+        }
+    }
+    return AGT_OK;
+}
+
+agt_status agt__graph_add_batch(agt_graph *graph, agt__batch_item *items, size_t count, bool strict,
+                                const agt_call_options *options, agt__settled_fn on_settled,
+                                void *user_data, agt_error *err)
+{
+    const batch wanted = {graph, items, count};
+    const add_spec spec = {strict, options, on_settled, user_data};
+    agt_status status = AGT_OK;
+    if (count == 0) {
+        return AGT_OK;
+    }
+    bool any = graph->executor != NULL && graph->executor->dependency_count > 0;
+    bool *added = any && !strict ? agt__calloc(graph->allocator, count, sizeof(*added)) : NULL;
+    if (any && !strict) {
+        status =
+            added != NULL ? add_items(&wanted, added, &spec, err) : agt__error_nomem(err, ORIGIN);
+    } else { /* results are in the order of the inputs */
+        for (size_t i = 0; status == AGT_OK && i < count; i++) {
+            status = add_item(&wanted, &items[i], &spec, err);
+        }
+    }
+    agt__free(graph->allocator, added);
+    if (status == AGT_OK && any) {
+        status = apply_dependencies(&wanted, strict, err);
+    }
+    for (size_t i = 0; status == AGT_OK && i < count; i++) {
+        status = agt_graph_release(graph, items[i].call);
+    }
+    return status;
+}
+
+/* ---- execute_parallel ---------------------------------------------------------------------- */
+
+static agt_status build_graph(agt_executor *executor, const agt_input *inputs, size_t count,
+                              agt_graph **ret_graph, agt_error *err)
+{
+    agt_graph_config config = AGT_CONFIG(agt_graph_config, .name = "execute_parallel");
+    agt_graph *graph;
+    agt_status status = agt_graph_new(executor, &config, &graph, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    agt__batch_item *items =
+        count > 0 ? agt__calloc(graph->allocator, count, sizeof(*items)) : NULL;
+    if (count > 0 && items == NULL) {
+        status = agt__error_nomem(err, ORIGIN);
+    }
+    for (size_t i = 0; status == AGT_OK && i < count; i++) {
+        items[i] = (agt__batch_item){.tool = inputs[i].tool, .input = inputs[i].input};
+        if (inputs[i].tool == NULL) {
+            status = agt__error_set(err, AGT_E_INVALID, ORIGIN, "input %zu names no tool", i);
+        }
+    }
+    if (status == AGT_OK) {
+        status = agt__graph_add_batch(graph, items, count, true, NULL, NULL, NULL, err);
+    }
+    agt__free(graph->allocator, items);
+    if (status != AGT_OK) {
+        agt_graph_unref(graph);
+        return status;
+    }
+    *ret_graph = graph;
+    return AGT_OK;
+}
+
+agt_status agt_executor_execute_parallel_start(agt_executor *executor, const agt_input *inputs,
+                                               size_t input_count, const agt_call_options *options,
+                                               agt_task **ret_task, agt_error *err)
+{
+    if (executor == NULL || (inputs == NULL && input_count > 0) || ret_task == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN,
+                              "executor, inputs and ret_task are required");
+    }
+    agt_graph *graph;
+    agt_status status = build_graph(executor, inputs, input_count, &graph, err);
+    if (status == AGT_OK) {
+        status = agt_graph_start(graph, options, ret_task, err);
+        agt_graph_unref(graph);
+    }
+    return status;
+}
+
+agt_status agt_executor_execute_parallel(agt_executor *executor, const agt_input *inputs,
+                                         size_t input_count, agt_results **ret_results,
+                                         agt_error *err)
+{
+    if (executor == NULL || ret_results == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "executor and ret_results are required");
+    }
+    agt_task *task;
+    agt_status status = agt__exec_check_blocking(executor->runtime, err);
+    if (status == AGT_OK) {
+        status =
+            agt_executor_execute_parallel_start(executor, inputs, input_count, NULL, &task, err);
+    }
+    if (status == AGT_OK) {
+        status = agt__exec_wait_results(task, ret_results, err);
+    }
+    if (status == AGT_OK) {
+        agt_execution_metrics metrics;
+        agt_results_get_execution_metrics(*ret_results, &metrics);
+        (void)pthread_mutex_lock(&executor->mutex);
+        executor->last = metrics;
+        executor->has_last = true;
+        (void)pthread_mutex_unlock(&executor->mutex);
+    }
+    return status;
+}
+
+agt_status agt_executor_get_execution_metrics(agt_executor *executor,
+                                              agt_execution_metrics *ret_metrics)
+{
+    if (executor == NULL || ret_metrics == NULL) {
+        return AGT_E_INVALID;
+    }
+    (void)pthread_mutex_lock(&executor->mutex);
+    bool known = executor->has_last;
+    if (known) {
+        *ret_metrics = executor->last;
+    }
+    (void)pthread_mutex_unlock(&executor->mutex);
+    return known ? AGT_OK : AGT_E_NOT_FOUND;
+}

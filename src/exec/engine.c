@@ -1,0 +1,569 @@
+/*
+ * The engine: how ready calls are run and settled calls release their dependents.
+ *
+ *     open == 0 → prepare → doors → attempt(s) → doors → finish → dependents' open - 1 …
+ *
+ * A call whose last open dependency settles belongs to the thread that counted it down. The first
+ * plain one (no policy, no journal, no hook) runs in place on that thread; all others go to the
+ * loop: into the `ready` list if that thread is the loop's, else through `incoming`. A graph's
+ * queue is drained by one job on the loop, in slices, so that one graph cannot keep the others
+ * waiting.
+ *
+ * Cancelling sets a flag and ends what runs or is parked. Everything else needs no search: a call
+ * that becomes ready sees the flag in prepare, settles, and so releases what is behind it.
+ *
+ * `remaining` counts calls that are not settled, plus one while an open graph is not closed.
+ * Whoever brings it to zero pokes the graph, and the loop ends the run; nobody else touches the
+ * graph after its own count, except under a reference.
+ */
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "exec/graph.h"
+#include "telemetry/semconv.h"
+
+#include <string.h>
+
+#define ORIGIN "exec"
+
+/* Calls run in one turn of the loop, and hops of a chain without a look at the clock. */
+#define SLICE 512u
+
+void agt__engine_poke(agt_graph *graph)
+{
+    if (!atomic_exchange_explicit(&graph->job_posted, true, memory_order_seq_cst)) {
+        (void)agt__graph_ref(graph); /* the job's */
+        agt__loop_post(graph->runtime->loop, &graph->job);
+    }
+}
+
+void agt__engine_push(agt__call *call, bool on_loop)
+{
+    agt_graph *graph = call->graph;
+    if (!on_loop) {
+        (void)agt__mpsc_push(&graph->incoming, &call->ready);
+        agt__engine_poke(graph);
+        return;
+    }
+    call->ready.next = NULL;
+    if (graph->ready_last != NULL) {
+        graph->ready_last->ready.next = &call->ready;
+    } else {
+        graph->ready_first = call;
+    }
+    graph->ready_last = call;
+    if (!graph->draining) {
+        agt__engine_poke(graph);
+    }
+}
+
+static agt__call *pop_ready(agt_graph *graph)
+{
+    agt__call *call = graph->ready_first;
+    if (call != NULL) {
+        graph->ready_first = (agt__call *)(void *)call->ready.next;
+        if (graph->ready_first == NULL) {
+            graph->ready_last = NULL;
+        }
+    }
+    return call;
+}
+
+/* ---- before the doors ---------------------------------------------------------------------- */
+
+bool agt__call_is_plain(const agt__call *call)
+{
+    const agt_graph *graph = call->graph;
+    const agt_executor *executor = graph->executor;
+    if (executor != NULL && (executor->policy_count > 0 || executor->journal != NULL)) {
+        return false;
+    }
+    if (agt__call_options(call)->budget != NULL || call->operation == NULL) {
+        return false;
+    }
+    const agt__call_extra *extra = call->extra;
+    return extra == NULL || (extra->on_settled == NULL && extra->replacement == NULL);
+}
+
+static agt_outcome refuse_unknown_tool(const agt__call *call, agt_error *err)
+{
+    (void)agt__error_set(err, AGT_E_REJECTED, ORIGIN, "there is no tool \"%s\"",
+                         call->extra->unknown_tool);
+    return AGT_OUTCOME_REJECTED;
+}
+
+static agt_outcome skip_for(const agt__call *call, uint32_t failed, agt_error *err)
+{
+    const agt__call *cause = agt__graph_get_call(call->graph, failed - 1);
+    const char *name =
+        cause->operation != NULL ? cause->operation->name : cause->extra->unknown_tool;
+    (void)agt__error_set(err, AGT_E_SKIPPED_DEPENDENCY, ORIGIN, "\"%s\" ended with outcome %s",
+                         name, agt_outcome_get_name((agt_outcome)cause->outcome));
+    return AGT_OUTCOME_SKIPPED_DEPENDENCY;
+}
+
+static agt_outcome refuse_cancelled(const agt_graph *graph, agt_error *err)
+{
+    const char *why = graph->cancel_outcome == AGT_OUTCOME_TIMEOUT
+                          ? "not started: the deadline of the run has passed"
+                          : "not started: the run was cancelled";
+    (void)agt__error_set(err, agt_outcome_get_status(graph->cancel_outcome), ORIGIN, "%s", why);
+    return graph->cancel_outcome;
+}
+
+static agt_outcome check_schema(agt__call *call, agt_error *err)
+{
+    agt_error detail;
+    agt_status status =
+        agt_schema_check(call->operation->input, agt__call_input(call), NULL, &detail);
+    if (status == AGT_OK) {
+        return AGT_OUTCOME_NONE;
+    }
+    const char *hint = "";
+    if (call->extra != NULL && call->extra->fill_nulls) {
+        hint = " (a null is filled in only from a dependency of the same batch)";
+    }
+    (void)agt__error_set(err, AGT_E_REJECTED, ORIGIN, "the input of \"%s\" does not fit: %s%s",
+                         call->operation->name, detail.message, hint);
+    return AGT_OUTCOME_REJECTED;
+}
+
+/* Why the call cannot run; AGT_OUTCOME_NONE: it can. */
+static agt_outcome find_refusal(agt__call *call, agt_error *err)
+{
+    agt_graph *graph = call->graph;
+    if (atomic_load_explicit(&graph->cancelled, memory_order_acquire)) {
+        return refuse_cancelled(graph, err);
+    }
+    uint32_t failed = atomic_load_explicit(&call->failed, memory_order_acquire);
+    if (failed != 0) {
+        return skip_for(call, failed, err);
+    }
+    if (call->operation == NULL) {
+        return refuse_unknown_tool(call, err);
+    }
+    if (call->extra != NULL) {
+        agt_status status = agt__call_bind(call, err);
+        if (status != AGT_OK) {
+            return status == AGT_E_REJECTED ? AGT_OUTCOME_REJECTED : AGT_OUTCOME_ERROR;
+        }
+        if (call->extra->options != NULL &&
+            call->extra->options->deadline_ns <= agt__runtime_now_ns(graph->runtime)) {
+            (void)agt__error_set(err, AGT_E_TIMEOUT, ORIGIN,
+                                 "not started: the deadline of the call has passed");
+            return AGT_OUTCOME_TIMEOUT;
+        }
+    }
+    return call->operation->input != NULL ? check_schema(call, err) : AGT_OUTCOME_NONE;
+}
+
+/* Apart from its caller, so that the error value is on the stack only where it is needed. */
+static __attribute__((noinline)) bool prepare_slowly(agt__call *call)
+{
+    agt_error err;
+    agt_outcome refusal = find_refusal(call, &err);
+    if (refusal != AGT_OUTCOME_NONE) {
+        agt__call_set_result(call, refusal, NULL, &err);
+    }
+    return refusal == AGT_OUTCOME_NONE;
+}
+
+bool agt__engine_prepare(agt__call *call)
+{
+    if (call->extra == NULL && call->operation != NULL && call->operation->input == NULL &&
+        atomic_load_explicit(&call->failed, memory_order_acquire) == 0 &&
+        !atomic_load_explicit(&call->graph->cancelled, memory_order_acquire)) {
+        return true;
+    }
+    return prepare_slowly(call);
+}
+
+void agt__call_set_result(agt__call *call, agt_outcome outcome, agt_value *output,
+                          const agt_error *detail)
+{
+    const agt_allocator *allocator = call->graph->allocator;
+    agt_value_unref(call->output);
+    agt__free(allocator, call->detail);
+    call->detail = NULL;
+    call->output = output;
+    call->outcome = (uint8_t)outcome;
+    if (detail != NULL && outcome != AGT_OUTCOME_OK) {
+        call->detail = agt__alloc(allocator, sizeof(*call->detail));
+        if (call->detail != NULL) { /* else the outcome's own words have to do */
+            *call->detail = *detail;
+        }
+    }
+}
+
+/* ---- after the doors ----------------------------------------------------------------------- */
+
+static void end_span(agt__call *call)
+{
+    const char *outcome = agt_outcome_get_name((agt_outcome)call->outcome);
+    if (call->span == NULL && call->attempts > 0) {
+        return; /* not recorded */
+    }
+    if (call->span == NULL) { /* it never ran: the trace shows it all the same */
+        const char *name =
+            call->operation != NULL ? call->operation->name : call->extra->unknown_tool;
+        char text[96];
+        agt__copy_text(text, sizeof(text), AGT__OP_EXECUTE_TOOL " ");
+        agt__copy_text(text + strlen(text), sizeof(text) - strlen(text), name);
+        call->span = agt_tracer_start_span(call->graph->runtime->tracer, text, AGT_SPAN_INTERNAL,
+                                           &call->graph->context, 0);
+        if (call->span == NULL) {
+            return;
+        }
+        agt__span_set_text(call->span, AGT__ATTR_TOOL_NAME, name, strlen(name));
+    }
+    agt__span_set_text(call->span, AGT__ATTR_OUTCOME, outcome, strlen(outcome));
+    if (call->attempts > 1) {
+        agt__span_set_int(call->span, AGT__ATTR_ATTEMPTS, call->attempts);
+    }
+    if (call->outcome != AGT_OUTCOME_OK) {
+        agt_span_set_error(call->span, outcome,
+                           call->detail != NULL ? call->detail->message : NULL);
+    }
+    call->span =
+        call->end_ns != 0 ? agt_span_end_at(call->span, call->end_ns) : agt_span_end(call->span);
+}
+
+/* What the batch policy makes of one more settled call. Any thread: asks the loop to cancel. */
+static void apply_batch_policy(agt_graph *graph, bool success)
+{
+    uint32_t succeeded, failed;
+    bool cancel = false;
+    switch (graph->batch) {
+    case AGT_BATCH_ISOLATE:
+        return;
+    case AGT_BATCH_FAIL_FAST:
+        cancel = !success;
+        break;
+    case AGT_BATCH_QUORUM:
+    case AGT_BATCH_FIRST_SUCCESS:
+        succeeded = atomic_load_explicit(&graph->succeeded, memory_order_relaxed);
+        failed = atomic_load_explicit(&graph->failed, memory_order_relaxed);
+        cancel = succeeded >= graph->quorum ||
+                 (!graph->open && (uint64_t)failed + graph->quorum > graph->count);
+        break;
+    }
+    if (cancel && !atomic_load_explicit(&graph->cancelled, memory_order_relaxed)) {
+        atomic_store_explicit(&graph->cancel_wanted, true, memory_order_release);
+        agt__engine_poke(graph);
+    }
+}
+
+static void count_outcome(agt__call *call)
+{
+    agt_graph *graph = call->graph;
+    bool success = call->outcome == AGT_OUTCOME_OK;
+    if (!success) {
+        uint32_t none = 0;
+        atomic_fetch_add_explicit(&graph->failed, 1, memory_order_relaxed);
+        atomic_compare_exchange_strong(&graph->first_failure, &none, call->index + 1);
+    }
+    if (graph->batch != AGT_BATCH_ISOLATE) {
+        atomic_fetch_add_explicit(&graph->succeeded, success ? 1 : 0, memory_order_relaxed);
+        apply_batch_policy(graph, success);
+    }
+}
+
+/* A dependency of @call has settled. @return true if it was the last one. */
+static bool count_down(agt__call *call, const agt__call *from)
+{
+    if (from->outcome != AGT_OUTCOME_OK) {
+        uint32_t none = 0;
+        atomic_compare_exchange_strong(&call->failed, &none, from->index + 1);
+    }
+    return atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1;
+}
+
+/* Whether a ready call may follow on this thread at once. */
+static bool may_follow(const agt__call *call, bool on_worker)
+{
+    if (!on_worker) {
+        return true;
+    }
+    return agt__call_is_plain(call) && call->operation->mode != AGT_TOOL_ASYNC;
+}
+
+static agt__call *release_dependents(agt__call *call, bool on_worker)
+{
+    agt_graph *graph = call->graph;
+    agt__call *next = NULL;
+    if (graph->open) {
+        (void)pthread_mutex_lock(&graph->mutex);
+    }
+    call->resolved = true;
+    for (uint32_t at = call->first_edge; at != 0; at = graph->edges[at - 1].next) {
+        agt__call *to = agt__graph_get_call(graph, graph->edges[at - 1].to);
+        if (!count_down(to, call)) {
+            continue;
+        }
+        to->ready_ns = call->end_ns;
+        if (next == NULL && may_follow(to, on_worker)) {
+            next = to;
+        } else {
+            agt__engine_push(to, !on_worker);
+        }
+    }
+    if (graph->open) {
+        (void)pthread_mutex_unlock(&graph->mutex);
+    }
+    return next;
+}
+
+/* Calls that joined this one get what it got. */
+static void share_with_followers(agt__call *call)
+{
+    agt__call *follower = call->extra->followers;
+    call->extra->followers = NULL;
+    while (follower != NULL) {
+        agt__call *next = follower->extra->next_follower;
+        follower->extra->next_follower = NULL;
+        agt__doors_share(follower);
+        follower = next;
+    }
+}
+
+agt__call *agt__engine_finish(agt__call *call, bool on_worker)
+{
+    agt_graph *graph = call->graph;
+    AGT_DEBUG_ASSERT(call->outcome != AGT_OUTCOME_NONE);
+    if (!agt__tracer_is_silent(graph->runtime->tracer)) {
+        end_span(call);
+    }
+    if (call->extra != NULL) {
+        AGT_ASSERT(!on_worker || (call->extra->on_settled == NULL && !call->extra->followers));
+        if (call->extra->followers != NULL) {
+            share_with_followers(call);
+        }
+        if (call->extra->on_settled != NULL) {
+            call->extra->on_settled(graph, call->index, call->extra->user_data);
+        }
+    }
+    count_outcome(call);
+    agt__call *next = release_dependents(call, on_worker);
+    if (atomic_fetch_sub_explicit(&graph->remaining, 1, memory_order_acq_rel) == 1) {
+        agt__engine_poke(graph);
+    }
+    return next;
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+static agt__call *run_one(agt__call *call)
+{
+    if (call->extra != NULL && call->extra->resume != AGT__DOOR_NONE) {
+        return agt__doors_resume(call);
+    }
+    if (!agt__engine_prepare(call)) {
+        return agt__engine_finish(call, false);
+    }
+    return agt__call_is_plain(call) ? agt__attempt_start(call) : agt__doors_enter(call);
+}
+
+void agt__engine_run_chain(agt__call *call)
+{
+    for (unsigned hops = 0; call != NULL; hops++) {
+        if (hops == SLICE) {
+            agt__engine_push(call, true);
+            return;
+        }
+        call = run_one(call);
+    }
+}
+
+/* ---- the run's begin and end --------------------------------------------------------------- */
+
+static void fire_deadline(agt__timer *timer)
+{
+    agt_graph *graph = (agt_graph *)(void *)((char *)timer - offsetof(agt_graph, deadline_timer));
+    agt__engine_cancel(graph, AGT_OUTCOME_TIMEOUT);
+}
+
+static void cancel_activity(agt__activity *activity)
+{
+    agt_graph *graph = (agt_graph *)(void *)((char *)activity - offsetof(agt_graph, activity));
+    agt__engine_cancel(graph, AGT_OUTCOME_CANCELLED);
+}
+
+static void notify_cancel(agt__cancel_link *link)
+{
+    agt_graph *graph = (agt_graph *)(void *)((char *)link - offsetof(agt_graph, cancel_link));
+    atomic_store_explicit(&graph->cancel_wanted, true, memory_order_release);
+    agt__engine_poke(graph);
+}
+
+static void begin_run(agt_graph *graph)
+{
+    agt_runtime *runtime = graph->runtime;
+    graph->begun = true;
+    graph->activity.cancel = cancel_activity;
+    if (graph->within == NULL) { /* else the outer call is cancelled, and this with it */
+        agt__runtime_link_activity(runtime, &graph->activity);
+    }
+    if (graph->options.given.cancel != NULL) {
+        graph->cancel_link.notify = notify_cancel;
+        agt__cancel_listen(graph->options.given.cancel, &graph->cancel_link);
+    }
+    /* The outer call's own limit needs no second timer: what ends it cancels this. */
+    uint64_t outer_ns = graph->within != NULL ? graph->within->due_ns : UINT64_MAX;
+    if (graph->options.deadline_ns < outer_ns) {
+        graph->deadline_timer.fire = fire_deadline;
+        if (agt__loop_timer_start(runtime->loop, &graph->deadline_timer,
+                                  graph->options.deadline_ns) != AGT_OK) {
+            agt__engine_cancel(graph, AGT_OUTCOME_CANCELLED); /* no memory: stop, do not run on */
+        }
+    }
+}
+
+static void unlink_within(agt_graph *graph)
+{
+    if (graph->within == NULL) {
+        return;
+    }
+    agt_graph **link = &graph->within->children;
+    while (*link != graph) {
+        link = &(*link)->next_within;
+    }
+    *link = graph->next_within;
+    graph->next_within = NULL;
+    graph->within = NULL;
+}
+
+static void end_run(agt_graph *graph)
+{
+    agt_runtime *runtime = graph->runtime;
+    AGT_ASSERT(graph->ready_first == NULL);
+    AGT_ASSERT(graph->parked == NULL);
+    agt__loop_timer_stop(runtime->loop, &graph->deadline_timer);
+    agt__cancel_unlisten(&graph->cancel_link);
+    graph->end_ns = agt__runtime_now_ns(runtime);
+    bool ok = atomic_load_explicit(&graph->failed, memory_order_acquire) == 0;
+    graph->span = agt_span_end_at(graph->span, graph->end_ns);
+    agt__run_end(runtime, &graph->run, graph->name, ok ? "ok" : "partial");
+    agt_task *task = graph->task;
+    agt__graph_done_fn on_done = graph->on_done;
+    graph->task = NULL;
+    unlink_within(graph);
+    agt__runtime_end_activity(runtime, &graph->activity);
+    atomic_store_explicit(&graph->started, false, memory_order_relaxed);
+    atomic_store_explicit(&graph->running, false, memory_order_release);
+    if (on_done != NULL) {
+        on_done(graph, graph->done_user_data);
+    }
+    if (task != NULL) {
+        agt__task_finish(task);
+        agt_task_unref(task);
+    }
+    agt_graph_unref(graph); /* the run's */
+}
+
+static void take_incoming(agt_graph *graph)
+{
+    agt__mpsc_node *node = agt__mpsc_take_all(&graph->incoming);
+    while (node != NULL) {
+        agt__mpsc_node *next = node->next;
+        agt__engine_push((agt__call *)(void *)node, true);
+        node = next;
+    }
+}
+
+/* Release the calls that were there when the graph was started. */
+static agt__call *next_root(agt_graph *graph)
+{
+    while (graph->next_root < graph->root_count) {
+        agt__call *call = agt__graph_get_call(graph, graph->next_root++);
+        call->held = false;
+        if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1) {
+            call->ready_ns = graph->last_ns;
+            return call;
+        }
+    }
+    return NULL;
+}
+
+static void drain(agt_graph *graph)
+{
+    graph->draining = true;
+    graph->last_ns = agt__runtime_now_ns(graph->runtime);
+    if (!graph->begun) {
+        begin_run(graph);
+    }
+    if (atomic_exchange_explicit(&graph->cancel_wanted, false, memory_order_acq_rel)) {
+        agt__engine_cancel(graph, AGT_OUTCOME_CANCELLED);
+    }
+    take_incoming(graph);
+    for (unsigned turn = 0; turn < SLICE; turn++) {
+        agt__call *call = pop_ready(graph);
+        if (call == NULL) {
+            call = next_root(graph);
+        }
+        if (call == NULL) {
+            break;
+        }
+        agt__engine_run_chain(call);
+    }
+    graph->draining = false;
+    if (graph->ready_first != NULL || graph->next_root < graph->root_count) {
+        agt__engine_poke(graph);
+    }
+}
+
+/* The graph's job on the loop; holds a reference. */
+static void run_job(agt__job *job)
+{
+    agt_graph *graph = (agt_graph *)(void *)((char *)job - offsetof(agt_graph, job));
+    atomic_store_explicit(&graph->job_posted, false, memory_order_seq_cst);
+    if (atomic_load_explicit(&graph->started, memory_order_acquire)) {
+        drain(graph);
+        if (atomic_load_explicit(&graph->remaining, memory_order_acquire) == 0) {
+            end_run(graph);
+        }
+    }
+    agt_graph_unref(graph);
+}
+
+void agt__engine_start(agt_graph *graph)
+{
+    graph->job.run = run_job;
+    atomic_store_explicit(&graph->started, true, memory_order_release);
+    agt__engine_poke(graph);
+}
+
+static void release_held(agt_graph *graph)
+{
+    /* Cancelling an open graph closes it: what is held is let go, to settle as cancelled. */
+    (void)pthread_mutex_lock(&graph->mutex);
+    bool was_closed = graph->closed;
+    graph->closed = true;
+    for (uint32_t i = graph->root_count; i < graph->count; i++) {
+        agt__call *call = agt__graph_get_call(graph, i);
+        if (call->held) {
+            call->held = false;
+            if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1) {
+                agt__engine_push(call, true);
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&graph->mutex);
+    if (!was_closed && atomic_fetch_sub_explicit(&graph->remaining, 1, memory_order_acq_rel) == 1) {
+        agt__engine_poke(graph);
+    }
+}
+
+void agt__engine_cancel(agt_graph *graph, agt_outcome outcome)
+{
+    if (atomic_load_explicit(&graph->cancelled, memory_order_relaxed)) {
+        return;
+    }
+    graph->cancel_outcome = outcome;
+    atomic_store_explicit(&graph->cancelled, true, memory_order_seq_cst);
+    if (graph->open) {
+        release_held(graph);
+    }
+    agt__attempt_cancel_all(graph);
+    agt__doors_cancel_parked(graph);
+    agt__engine_poke(graph);
+}

@@ -1,0 +1,65 @@
+/* Executors and tools, the engine's own view. */
+#ifndef AGT_EXEC_EXECUTOR_H
+#define AGT_EXEC_EXECUTOR_H
+
+#include "base/map.h"
+#include "exec/journal.h"
+#include "runtime/runtime.h"
+
+#include <pthread.h>
+
+/* A tool: an operation with a description, registered under a name. Kinds put their own part
+ * behind it. */
+struct agt_tool {
+    agt__operation operation; /* first */
+    char *name;
+    char *description; /* NULL = none */
+    int64_t cost_nanousd;
+    void (*release)(void *user_data);
+};
+
+typedef struct agt__tool_dependency {
+    agt_tool *tool;
+    agt_tool *depends_on;
+} agt__tool_dependency;
+
+struct agt_executor {
+    const agt_allocator *allocator;
+    agt_runtime *runtime; /* referenced */
+    _Atomic uint32_t refs;
+    uint32_t timeout_ms;
+    agt_budget *budget; /* referenced; NULL = none */
+    agt__journal *journal;
+    agt__policy *policies[AGT__POLICIES_MAX];
+    size_t policy_count;
+
+    pthread_mutex_t mutex; /* guards the members below */
+    agt__map tools;        /* of agt_tool */
+    agt__tool_dependency *dependencies;
+    size_t dependency_count, dependency_capacity;
+    agt_execution_metrics last; /* of the last execute_parallel */
+    bool has_last;
+};
+
+/**
+ * Make and register a tool of @size bytes (agt_tool first, the rest zero).
+ *
+ * @param init  fills in the kind's own part before anybody sees the tool; NULL = nothing
+ * @return as agt_executor_register_tool(); on failure config->release has not been called
+ */
+agt_status agt__executor_add_tool(agt_executor *executor, const char *name, size_t size,
+                                  const agt__operation_table *table, const agt_tool_config *config,
+                                  agt_status (*init)(agt_tool *tool, const void *ctx,
+                                                     agt_error *err),
+                                  const void *ctx, agt_error *err);
+
+/** Free what every tool has; for the destroy functions of tool kinds. */
+void agt__tool_deinit(agt_tool *tool);
+
+/** What every tool costs: one call, and its declared price. */
+void agt__tool_estimate(const agt_tool_call *call, agt_budget_amount *ret_amount);
+
+/** Books the declared price of a tool that ran. */
+void agt__tool_finish(agt_tool_call *call, agt_span *span, agt_budget_amount *ret_actual);
+
+#endif

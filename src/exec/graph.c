@@ -1,0 +1,628 @@
+/*
+ * Building graphs: adding calls, edges and bindings, and finding cycles.
+ *
+ * Calls stand in chunks that never move, so that they can be pointed at while an open graph grows.
+ * Edges stand in one array, linked per predecessor in the order of adding; `open` of a call counts
+ * its unsettled predecessors, plus one while it is held back: until the graph is started, or, when
+ * it was added later, until it is released.
+ *
+ * Until a graph is started one thread uses it. In an open graph that runs, `mutex` guards growing,
+ * releasing, and what settling reads: the edges and `resolved`.
+ */
+#include "exec/graph.h"
+#include "exec/results.h"
+
+#include "base/assert.h"
+#include "base/buffer.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define ORIGIN "exec/graph"
+
+agt_graph *agt__graph_ref(agt_graph *graph)
+{
+    atomic_fetch_add_explicit(&graph->refs, 1, memory_order_relaxed);
+    return graph;
+}
+
+static agt_status check_config(const agt_graph_config *config, agt_error *err)
+{
+    if (config->batch < AGT_BATCH_ISOLATE || config->batch > AGT_BATCH_FIRST_SUCCESS) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "batch is %d: no agt_batch",
+                              config->batch);
+    }
+    if (config->batch == AGT_BATCH_QUORUM && config->quorum == 0) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN,
+                              "AGT_BATCH_QUORUM needs a quorum of at least 1");
+    }
+    return AGT_OK;
+}
+
+agt_status agt__graph_new(agt_runtime *runtime, agt_executor *executor,
+                          const agt_graph_config *config, agt_graph **ret_graph, agt_error *err)
+{
+    agt_graph_config own;
+    agt_status status = agt__config_read(&own, sizeof(own), config, err);
+    if (status == AGT_OK) {
+        status = check_config(&own, err);
+    }
+    if (status != AGT_OK) {
+        return status;
+    }
+    agt_graph *graph = agt__calloc(runtime->allocator, 1, sizeof(*graph));
+    if (graph == NULL) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    graph->allocator = runtime->allocator;
+    graph->name = agt__strdup(graph->allocator, own.name != NULL ? own.name : "graph");
+    if (graph->name == NULL || pthread_mutex_init(&graph->mutex, NULL) != 0) {
+        agt__free(graph->allocator, graph->name);
+        agt__free(graph->allocator, graph);
+        return agt__error_nomem(err, ORIGIN);
+    }
+    graph->runtime = agt__runtime_ref(runtime);
+    graph->executor = agt_executor_ref(executor);
+    graph->batch = (agt_batch)own.batch;
+    graph->quorum = own.batch == AGT_BATCH_FIRST_SUCCESS ? 1 : own.quorum;
+    graph->open = own.open;
+    graph->options.deadline_ns = UINT64_MAX;
+    agt__list_init(&graph->live);
+    atomic_init(&graph->refs, 1);
+    *ret_graph = graph;
+    return AGT_OK;
+}
+
+agt_status agt_graph_new(agt_executor *executor, const agt_graph_config *config,
+                         agt_graph **ret_graph, agt_error *err)
+{
+    if (executor == NULL || ret_graph == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "executor and ret_graph are required");
+    }
+    return agt__graph_new(executor->runtime, executor, config, ret_graph, err);
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void free_extra(agt__call *call)
+{
+    const agt_allocator *allocator = call->graph->allocator;
+    agt__call_extra *extra = call->extra;
+    if (extra == NULL) {
+        return;
+    }
+    while (extra->bindings != NULL) {
+        agt__binding *binding = extra->bindings;
+        extra->bindings = binding->next;
+        agt__free(allocator, binding->parameter);
+        agt__free(allocator, binding->pointer);
+        agt__free(allocator, binding);
+    }
+    if (extra->options != NULL) {
+        agt__options_deinit(extra->options, allocator);
+        agt__free(allocator, extra->options);
+    }
+    agt__free(allocator, extra->unknown_tool);
+    agt__free(allocator, extra->call_id);
+    agt__free(allocator, extra);
+}
+
+static void clear_result(agt__call *call)
+{
+    agt_value_unref(call->output);
+    call->output = NULL;
+    agt_value_unref(call->bound);
+    call->bound = NULL;
+    agt__free(call->graph->allocator, call->detail);
+    call->detail = NULL;
+}
+
+static void free_calls(agt_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->count; i++) {
+        agt__call *call = agt__graph_get_call(graph, i);
+        AGT_ASSERT(call->span == NULL);
+        clear_result(call);
+        free_extra(call);
+        agt_value_unref(call->input);
+        agt__operation_unref(call->operation);
+    }
+    for (size_t i = 0; i < AGT__CHUNKS; i++) {
+        agt__free(graph->allocator, graph->chunks[i]);
+    }
+    agt__free(graph->allocator, graph->edges);
+}
+
+void agt_graph_unref(agt_graph *graph)
+{
+    if (graph == NULL || atomic_fetch_sub_explicit(&graph->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    AGT_ASSERT(!atomic_load(&graph->running));
+    AGT_ASSERT(agt__list_is_empty(&graph->live));
+    agt_runtime *runtime = graph->runtime;
+    free_calls(graph);
+    agt__options_deinit(&graph->options, graph->allocator);
+    (void)pthread_mutex_destroy(&graph->mutex);
+    agt__free(graph->allocator, graph->name);
+    agt_executor_unref(graph->executor);
+    agt__free(graph->allocator, graph);
+    agt__runtime_unref(runtime);
+}
+
+/* ---- adding -------------------------------------------------------------------------------- */
+
+static bool is_growing(const agt_graph *graph)
+{
+    return graph->open && atomic_load_explicit(&graph->running, memory_order_acquire);
+}
+
+static void end_change(agt_graph *graph, bool locked)
+{
+    if (locked) {
+        (void)pthread_mutex_unlock(&graph->mutex);
+    }
+}
+
+/* Lock what has to be locked to change the graph (nothing, before it runs), and see whether it may
+ * be. */
+static agt_status begin_change(agt_graph *graph, bool *ret_locked, agt_error *err)
+{
+    if (graph == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "graph is NULL");
+    }
+    bool growing = is_growing(graph);
+    if (growing) {
+        (void)pthread_mutex_lock(&graph->mutex);
+    }
+    const char *why = NULL;
+    if (graph->closed) {
+        why = "the graph is closed: nothing can be added";
+    } else if (!graph->open && (graph->sealed || atomic_load(&graph->running))) {
+        why = "the graph is sealed: nothing can be added";
+    }
+    *ret_locked = growing;
+    if (why != NULL) {
+        end_change(graph, growing);
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "%s", why);
+    }
+    return AGT_OK;
+}
+
+/* See that there is a chunk for the next call. */
+static agt_status need_chunk(agt_graph *graph)
+{
+    if (graph->count >= AGT__CALLS_MAX) {
+        return AGT_E_LIMIT;
+    }
+    size_t chunk = 0;
+    size_t size = AGT__CHUNK_FIRST;
+    if (graph->count >= AGT__CHUNK_FIRST) {
+        unsigned bit = 31u - (unsigned)__builtin_clz(graph->count);
+        chunk = bit - 3;
+        size = (size_t)1 << bit;
+    }
+    if (graph->chunks[chunk] == NULL) {
+        graph->chunks[chunk] = agt__alloc(graph->allocator, size * sizeof(agt__call));
+    }
+    return graph->chunks[chunk] != NULL ? AGT_OK : AGT_E_NOMEM;
+}
+
+/* One more call, not filled in; lock held. */
+static agt_status add_call(agt_graph *graph, agt__operation *operation, const agt_value *input,
+                           agt__call **ret_call, agt_error *err)
+{
+    agt_status status = need_chunk(graph);
+    if (status == AGT_E_LIMIT) {
+        return agt__error_set(err, AGT_E_LIMIT, ORIGIN, "a graph holds at most %u calls",
+                              AGT__CALLS_MAX);
+    }
+    if (status != AGT_OK) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    agt__call *call = agt__graph_get_call(graph, graph->count);
+    *call = (agt__call){
+        .graph = graph,
+        .operation = operation != NULL ? agt__operation_ref(operation) : NULL,
+        .input = input != NULL ? agt_value_ref(input) : agt_value_empty_object(),
+        .index = graph->count,
+    };
+    call->held = true;
+    atomic_store_explicit(&call->open, 1, memory_order_relaxed);
+    if (is_growing(graph)) {
+        atomic_fetch_add_explicit(&graph->remaining, 1, memory_order_relaxed);
+    }
+    graph->count++;
+    *ret_call = call;
+    return AGT_OK;
+}
+
+/* Take the last call back; nothing points at it yet. */
+static void drop_last_call(agt_graph *graph)
+{
+    agt__call *call = agt__graph_get_call(graph, graph->count - 1);
+    free_extra(call);
+    agt_value_unref(call->input);
+    agt__operation_unref(call->operation);
+    if (is_growing(graph)) {
+        atomic_fetch_sub_explicit(&graph->remaining, 1, memory_order_relaxed);
+    }
+    graph->count--; /* its chunk stays for the next */
+}
+
+agt__call_extra *agt__call_need_extra(agt__call *call)
+{
+    if (call->extra == NULL) {
+        call->extra = agt__calloc(call->graph->allocator, 1, sizeof(*call->extra));
+        if (call->extra != NULL) {
+            call->extra->call = call;
+        }
+    }
+    return call->extra;
+}
+
+static agt_status add_options(agt__call *call, const agt_call_options *options, agt_error *err)
+{
+    agt_graph *graph = call->graph;
+    agt__call_extra *extra = agt__call_need_extra(call);
+    agt__options *own = extra != NULL ? agt__alloc(graph->allocator, sizeof(*own)) : NULL;
+    if (own == NULL) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    agt_status status =
+        agt__options_init(own, graph->allocator, options, graph->runtime->clock, err);
+    if (status != AGT_OK) {
+        agt__free(graph->allocator, own);
+        return status;
+    }
+    extra->options = own;
+    graph->has_own_options = true;
+    if (is_growing(graph)) {
+        agt__options_inherit(own, &graph->options); /* else when the graph is started */
+    }
+    return AGT_OK;
+}
+
+typedef struct new_call {
+    agt__operation *operation;
+    const char *unknown_tool;
+    const agt_value *input;
+    const agt_call_options *options;
+    agt__settled_fn on_settled;
+    void *user_data;
+} new_call;
+
+static agt_status fill_extra(agt__call *call, const new_call *wanted, agt_error *err)
+{
+    if (wanted->options != NULL) {
+        agt_status status = add_options(call, wanted->options, err);
+        if (status != AGT_OK) {
+            return status;
+        }
+    }
+    if (wanted->on_settled == NULL && wanted->unknown_tool == NULL) {
+        return AGT_OK;
+    }
+    agt__call_extra *extra = agt__call_need_extra(call);
+    if (extra == NULL) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    extra->on_settled = wanted->on_settled;
+    extra->user_data = wanted->user_data;
+    if (wanted->unknown_tool != NULL) {
+        extra->unknown_tool = agt__strdup(call->graph->allocator, wanted->unknown_tool);
+        if (extra->unknown_tool == NULL) {
+            return agt__error_nomem(err, ORIGIN);
+        }
+    }
+    return AGT_OK;
+}
+
+static agt_status add_new_call(agt_graph *graph, const new_call *wanted, agt_call_id *ret_call,
+                               agt_error *err)
+{
+    bool locked;
+    agt_status status = begin_change(graph, &locked, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    agt__call *call;
+    status = add_call(graph, wanted->operation, wanted->input, &call, err);
+    if (status == AGT_OK) {
+        status = fill_extra(call, wanted, err);
+        if (status != AGT_OK) {
+            drop_last_call(graph);
+        } else if (ret_call != NULL) {
+            *ret_call = call->index;
+        }
+    }
+    end_change(graph, locked);
+    return status;
+}
+
+agt_status agt_graph_add_call(agt_graph *graph, const char *tool, const agt_value *input,
+                              const agt_call_options *options, agt_call_id *ret_call,
+                              agt_error *err)
+{
+    if (graph == NULL || tool == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "graph and tool are required");
+    }
+    agt_tool *found = agt_executor_get_tool(graph->executor, tool); /* no executor: no tools */
+    return add_new_call(graph,
+                        &(new_call){.operation = found != NULL ? &found->operation : NULL,
+                                    .unknown_tool = found == NULL ? tool : NULL,
+                                    .input = input,
+                                    .options = options},
+                        ret_call, err);
+}
+
+agt_status agt_graph_add_tool_call(agt_graph *graph, agt_tool *tool, const agt_value *input,
+                                   const agt_call_options *options, agt_call_id *ret_call,
+                                   agt_error *err)
+{
+    if (tool == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "tool is NULL");
+    }
+    return add_new_call(
+        graph, &(new_call){.operation = &tool->operation, .input = input, .options = options},
+        ret_call, err);
+}
+
+agt_status agt__graph_add_operation(agt_graph *graph, agt__operation *operation,
+                                    const agt_value *input, const agt_call_options *options,
+                                    agt__settled_fn on_settled, void *user_data,
+                                    agt_call_id *ret_call, agt_error *err)
+{
+    return add_new_call(graph,
+                        &(new_call){.operation = operation,
+                                    .input = input,
+                                    .options = options,
+                                    .on_settled = on_settled,
+                                    .user_data = user_data},
+                        ret_call, err);
+}
+
+/* ---- edges --------------------------------------------------------------------------------- */
+
+static bool has_edge(const agt_graph *graph, const agt__call *from, uint32_t to)
+{
+    for (uint32_t at = from->first_edge; at != 0; at = graph->edges[at - 1].next) {
+        if (graph->edges[at - 1].to == to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The dependent is told now what it would have been told by settling. */
+static void note_resolved(agt__call *call, const agt__call *from)
+{
+    if (from->outcome != AGT_OUTCOME_OK) {
+        uint32_t none = 0;
+        atomic_compare_exchange_strong(&call->failed, &none, from->index + 1);
+    }
+}
+
+static agt_status add_edge(agt_graph *graph, uint32_t to, uint32_t from_index, agt_error *err)
+{
+    if (to >= graph->count || from_index >= graph->count) {
+        return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN, "there is no call %u: the graph has %u",
+                              to >= graph->count ? to : from_index, graph->count);
+    }
+    if (to == from_index) {
+        return agt__error_set(err, AGT_E_CYCLE, ORIGIN, "call %u cannot depend on itself", to);
+    }
+    agt__call *call = agt__graph_get_call(graph, to);
+    agt__call *from = agt__graph_get_call(graph, from_index);
+    if (is_growing(graph) && (!call->held || to < from_index)) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN,
+                              "call %u may run already: in a running graph a call depends only on "
+                              "calls added before it, until it is released",
+                              to);
+    }
+    if (from->resolved) {
+        note_resolved(call, from);
+        return AGT_OK;
+    }
+    if (has_edge(graph, from, to)) {
+        return AGT_OK;
+    }
+    if (agt__array_reserve(graph->allocator, &graph->edges, &graph->edge_capacity,
+                           graph->edge_count, sizeof(*graph->edges), UINT32_MAX - 1) != AGT_OK) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    graph->edges[graph->edge_count++] = (agt__edge){.to = to};
+    uint32_t number = (uint32_t)graph->edge_count;
+    if (from->last_edge != 0) {
+        graph->edges[from->last_edge - 1].next = number;
+    } else {
+        from->first_edge = number;
+    }
+    from->last_edge = number;
+    atomic_fetch_add_explicit(&call->open, 1, memory_order_relaxed);
+    return AGT_OK;
+}
+
+agt_status agt_graph_add_dependency(agt_graph *graph, agt_call_id call, agt_call_id depends_on,
+                                    agt_error *err)
+{
+    bool locked;
+    agt_status status = begin_change(graph, &locked, err);
+    if (status == AGT_OK) {
+        status = add_edge(graph, call, depends_on, err);
+        end_change(graph, locked);
+    }
+    return status;
+}
+
+static agt_status add_binding(agt_graph *graph, uint32_t index, const char *parameter,
+                              uint32_t from, const char *pointer, agt_error *err)
+{
+    agt__call_extra *extra = agt__call_need_extra(agt__graph_get_call(graph, index));
+    agt__binding *binding =
+        extra != NULL ? agt__calloc(graph->allocator, 1, sizeof(*binding)) : NULL;
+    if (binding == NULL) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    binding->from = from;
+    binding->parameter = agt__strdup(graph->allocator, parameter);
+    binding->pointer = agt__strdup(graph->allocator, pointer);
+    if (binding->parameter == NULL || binding->pointer == NULL) {
+        agt__free(graph->allocator, binding->parameter);
+        agt__free(graph->allocator, binding->pointer);
+        agt__free(graph->allocator, binding);
+        return agt__error_nomem(err, ORIGIN);
+    }
+    agt__binding **last = &extra->bindings;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = binding;
+    return AGT_OK;
+}
+
+agt_status agt_graph_add_binding(agt_graph *graph, agt_call_id call, const char *parameter,
+                                 agt_call_id from, const char *pointer, agt_error *err)
+{
+    if (parameter == NULL || pointer == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "parameter and pointer are required");
+    }
+    if (pointer[0] != '\0' && pointer[0] != '/') {
+        return agt__error_set(err, AGT_E_SYNTAX, ORIGIN,
+                              "\"%s\" is no JSON Pointer: it is empty or begins with '/'", pointer);
+    }
+    bool locked;
+    agt_status status = begin_change(graph, &locked, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    status = add_edge(graph, call, from, err);
+    if (status == AGT_OK) {
+        status = add_binding(graph, call, parameter, from, pointer, err);
+    }
+    end_change(graph, locked);
+    return status;
+}
+
+/* ---- sealing ------------------------------------------------------------------------------- */
+
+/* Name the cycle that @start is on or leads back to: follow predecessors that were never settled;
+ * `from[i]` is one of call i, plus 1. */
+static agt_status report_cycle(const agt_graph *graph, const uint32_t *from, uint32_t start,
+                               agt_error *err)
+{
+    uint32_t on_cycle = start;
+    for (uint32_t i = 0; i < graph->count; i++) { /* after so many steps it must be on the cycle */
+        on_cycle = from[on_cycle] - 1;
+    }
+    agt__buffer text;
+    agt__buffer_init(&text, graph->allocator, 4096);
+    uint32_t at = on_cycle;
+    /* Predecessors are found backwards; the sentence reads "a → b": a is needed by b. */
+    do {
+        agt__buffer_add_format(&text, "%s%s", text.size > 0 ? " \xE2\x86\x92 " : "",
+                               agt__call_get_name(agt__graph_get_call(graph, at)));
+        at = from[at] - 1;
+    } while (at != on_cycle);
+    agt__buffer_add_format(&text, " \xE2\x86\x92 %s",
+                           agt__call_get_name(agt__graph_get_call(graph, on_cycle)));
+    agt_status status =
+        agt__error_set(err, AGT_E_CYCLE, ORIGIN, "these calls wait for each other for ever: %s",
+                       agt__buffer_text(&text));
+    agt__buffer_deinit(&text);
+    return status;
+}
+
+/* Kahn's algorithm: settle what has no open predecessor until nothing is left; what stays is on a
+ * cycle or behind one. */
+static agt_status find_cycle(const agt_graph *graph, uint32_t *open, uint32_t *queue,
+                             agt_error *err)
+{
+    uint32_t queued = 0;
+    for (uint32_t i = 0; i < graph->count; i++) {
+        open[i] =
+            atomic_load_explicit(&agt__graph_get_call(graph, i)->open, memory_order_relaxed) - 1;
+        if (open[i] == 0) {
+            queue[queued++] = i;
+        }
+    }
+    for (uint32_t done = 0; done < queued; done++) {
+        const agt__call *call = agt__graph_get_call(graph, queue[done]);
+        for (uint32_t at = call->first_edge; at != 0; at = graph->edges[at - 1].next) {
+            uint32_t to = graph->edges[at - 1].to;
+            if (--open[to] == 0) {
+                queue[queued++] = to;
+            }
+        }
+    }
+    if (queued == graph->count) {
+        return AGT_OK;
+    }
+    /* `queue` is of no more use: reuse it for one unsettled predecessor of each call. */
+    memset(queue, 0, graph->count * sizeof(*queue));
+    uint32_t start = 0;
+    for (uint32_t i = 0; i < graph->count; i++) {
+        const agt__call *call = agt__graph_get_call(graph, i);
+        if (open[i] == 0) {
+            continue;
+        }
+        start = i;
+        for (uint32_t at = call->first_edge; at != 0; at = graph->edges[at - 1].next) {
+            queue[graph->edges[at - 1].to] = i + 1;
+        }
+    }
+    return report_cycle(graph, queue, start, err);
+}
+
+agt_status agt_graph_seal(agt_graph *graph, agt_error *err)
+{
+    if (graph == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "graph is NULL");
+    }
+    if (graph->sealed || graph->open) {
+        return AGT_OK; /* an open graph cannot have a cycle: edges lead from old to new */
+    }
+    if (graph->edge_count > 0) {
+        uint32_t *work = agt__alloc(graph->allocator, 2 * (size_t)graph->count * sizeof(*work));
+        if (work == NULL) {
+            return agt__error_nomem(err, ORIGIN);
+        }
+        agt_status status = find_cycle(graph, work, work + graph->count, err);
+        agt__free(graph->allocator, work);
+        if (status != AGT_OK) {
+            return status;
+        }
+    }
+    graph->sealed = true;
+    return AGT_OK;
+}
+
+void agt__graph_reset(agt_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->count; i++) {
+        agt__call *call = agt__graph_get_call(graph, i);
+        if (!call->resolved) {
+            continue; /* never run */
+        }
+        clear_result(call);
+        call->ready_ns = call->start_ns = call->end_ns = call->run_ns = 0;
+        call->attempts = 0;
+        call->outcome = AGT_OUTCOME_NONE;
+        call->flags = 0;
+        call->resolved = false;
+        call->held = true;
+        atomic_fetch_add_explicit(&call->open, 1, memory_order_relaxed);
+        atomic_store_explicit(&call->failed, 0, memory_order_relaxed);
+        if (call->extra != NULL) {
+            call->extra->journalled = false;
+            call->extra->has_key = false;
+            memset(call->extra->slots, 0, sizeof(call->extra->slots));
+        }
+        for (uint32_t at = call->first_edge; at != 0; at = graph->edges[at - 1].next) {
+            agt__call *to = agt__graph_get_call(graph, graph->edges[at - 1].to);
+            atomic_fetch_add_explicit(&to->open, 1, memory_order_relaxed);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+/*
+ * Graphs, the engine's own view. graph.c builds them, engine.c runs them.
+ */
+#ifndef AGT_EXEC_GRAPH_H
+#define AGT_EXEC_GRAPH_H
+
+#include "exec/call.h"
+#include "exec/executor.h"
+#include "runtime/runtime.h"
+#include "runtime/task.h"
+
+#define AGT__CALLS_MAX (1u << 24)
+
+/* Calls stand in chunks that never move and double in size: 16, 16, 32, 64 … A small graph is
+ * small, and a large one has few chunks. */
+#define AGT__CHUNK_FIRST 16u
+#define AGT__CHUNKS      21u
+
+typedef struct agt__edge {
+    uint32_t to;   /* the dependent */
+    uint32_t next; /* of the same predecessor; number plus 1, 0 = last */
+} agt__edge;
+
+struct agt_graph {
+    const agt_allocator *allocator;
+    agt_runtime *runtime;   /* referenced */
+    agt_executor *executor; /* referenced; NULL = none (one operation alone) */
+    _Atomic uint32_t refs;
+    char *name;
+    agt_batch batch;
+    uint32_t quorum;
+    bool open;
+    bool sealed;
+    bool has_own_options; /* some call has options of its own */
+
+    /* Edges stand in one array. In an open graph that runs, the mutex guards adding, releasing and
+     * following edges. */
+    agt__call *chunks[AGT__CHUNKS];
+    uint32_t count;
+    agt__edge *edges;
+    size_t edge_count, edge_capacity;
+    pthread_mutex_t mutex;
+
+    /* The run. */
+    _Atomic bool running;         /* claimed by a start until the run is over */
+    _Atomic bool started;         /* set up: the loop may look at it */
+    _Atomic uint32_t results_out; /* results objects that look at the calls */
+    bool closed;                  /* open graphs: nothing more is added (mutex) */
+    agt_task *task;               /* NULL: runs within another call */
+    agt_tool_call *within;        /* the attempt this run is part of; NULL = none */
+    agt_graph *next_within;       /* of the same attempt */
+    agt__graph_done_fn on_done;   /* of a run within another call */
+    void *done_user_data;
+    agt__options options;
+    agt__run run;
+    agt_span *span;           /* of the run, if it has no parent */
+    agt_span_context context; /* parent of the calls' spans */
+    bool timed;               /* record times of inline calls too */
+    uint64_t start_ns, end_ns;
+    _Atomic uint32_t remaining; /* unsettled calls, plus one while open */
+    _Atomic uint32_t succeeded; /* counted for quorums only */
+    _Atomic uint32_t failed;
+    _Atomic uint32_t first_failure; /* index plus 1 */
+    _Atomic uint32_t active, active_max;
+    _Atomic bool cancelled;
+    _Atomic bool cancel_wanted; /* by the batch policy, from any thread */
+    agt_outcome cancel_outcome;
+
+    /* The loop's side: ready calls, parked calls, live attempts. */
+    agt__mpsc incoming; /* ready calls from other threads */
+    _Atomic bool job_posted;
+    agt__job job;
+    agt__call *ready_first, *ready_last;
+    uint32_t next_root, root_count; /* calls to be released by the start: next, and how many */
+    uint64_t last_ns;               /* the latest time read while draining */
+    bool begun;
+    bool draining;
+    agt__call *parked;
+    agt__link live; /* of agt__live */
+    agt__timer deadline_timer;
+    agt__cancel_link cancel_link;
+    agt__activity activity;
+};
+
+static inline agt__call *agt__graph_get_call(const agt_graph *graph, uint32_t index)
+{
+    if (index < AGT__CHUNK_FIRST) {
+        return &graph->chunks[0][index];
+    }
+    unsigned bit = 31u - (unsigned)__builtin_clz(index); /* 4 for 16 … 31 */
+    return &graph->chunks[bit - 3][index - (1u << bit)];
+}
+
+/** One more reference. */
+agt_graph *agt__graph_ref(agt_graph *graph);
+
+/** Copy options; texts are owned, tokens and budgets referenced. @given may be NULL.
+ * @return AGT_OK; AGT_E_INVALID, AGT_E_VERSION; AGT_E_NOMEM with nothing kept */
+agt_status agt__options_init(agt__options *options, const agt_allocator *allocator,
+                             const agt_call_options *given, const agt_clock *clock, agt_error *err);
+/** Take from @defaults what @options leaves open. Nothing is referenced: the defaults live longer.
+ */
+void agt__options_inherit(agt__options *options, const agt__options *defaults);
+void agt__options_deinit(agt__options *options, const agt_allocator *allocator);
+
+/** The call's extra part, made if need be; NULL if there is no memory. */
+agt__call_extra *agt__call_need_extra(agt__call *call);
+
+/** Options the call runs under. */
+const agt_call_options *agt__call_options(const agt__call *call);
+
+/** Make every call as it was before its first run. */
+void agt__graph_reset(agt_graph *graph);
+
+/** Fill in bindings, and nulls by execute_parallel's rule. @return AGT_OK; AGT_E_REJECTED with a
+ * message; AGT_E_NOMEM */
+agt_status agt__call_bind(agt__call *call, agt_error *err);
+
+/** The call's deterministic key. @return AGT_OK; AGT_E_NOMEM */
+agt_status agt__call_get_key(agt__call *call, const uint8_t **ret_key);
+
+/** Where calls of this graph ask to be admitted: stage @index, NULL beyond the last. */
+agt__policy *agt__graph_get_policy(const agt_graph *graph, size_t index);
+
+/* ---- engine.c: from ready to settled ------------------------------------------------------- */
+
+/** Begin the run: everything is set up. @threads any */
+void agt__engine_start(agt_graph *graph);
+
+/** Ask the loop to look at the graph. @threads any */
+void agt__engine_poke(agt_graph *graph);
+
+/** Put a ready call into the graph's queue. @threads any, @call's owner */
+void agt__engine_push(agt__call *call, bool on_loop);
+
+/** Cancel the run; calls not yet settled end with @outcome. @threads loop */
+void agt__engine_cancel(agt_graph *graph, agt_outcome outcome);
+
+/** Run @call, and what becomes ready in place behind it. @threads loop */
+void agt__engine_run_chain(agt__call *call);
+
+/** Whether the call needs no door and no hook: it may run and settle on any thread. */
+bool agt__call_is_plain(const agt__call *call);
+
+/**
+ * Everything before the doors: was the run cancelled, did a dependency fail, inputs bound, does the
+ * input fit the schema?
+ *
+ * @return true: go on; false: the call has its result, agt__engine_finish() is next
+ */
+bool agt__engine_prepare(agt__call *call);
+
+/** Set how the call ends: takes @output over, copies @detail (NULL = nothing to say). */
+void agt__call_set_result(agt__call *call, agt_outcome outcome, agt_value *output,
+                          const agt_error *detail);
+
+/**
+ * The outcome is final and all doors are behind: tell whoever waits, release dependents.
+ *
+ * @return a plain call that became ready and may run in place on this thread; NULL
+ */
+agt__call *agt__engine_finish(agt__call *call, bool on_worker);
+
+/* ---- admit.c: the doors (loop thread) ------------------------------------------------------ */
+
+/** The call's way through the doors to its start. @return as agt__engine_finish() */
+agt__call *agt__doors_enter(agt__call *call);
+
+/** An attempt has ended and the result is set: settle doors, journal, grants; then finish, or
+ * another attempt. */
+agt__call *agt__doors_leave(agt__call *call);
+
+/** A parked call was woken: go on from where it waited. @return as agt__engine_finish() */
+agt__call *agt__doors_resume(agt__call *call);
+
+/** The call that @follower joined has its outcome: share it. */
+void agt__doors_share(agt__call *follower);
+
+/** Let all parked calls of a cancelled graph go on, to their end. */
+void agt__doors_cancel_parked(agt_graph *graph);
+
+/* ---- attempt.c ----------------------------------------------------------------------------- */
+
+/** Start an attempt of an admitted call on the loop thread. @return as agt__engine_finish() */
+agt__call *agt__attempt_start(agt__call *call);
+
+/** End all attempts of the graph: stop them or leave them behind. @threads loop */
+void agt__attempt_cancel_all(agt_graph *graph);
+
+/** End the attempts of one call but @winner; @ending says why. @threads loop */
+void agt__attempt_end_others(agt__call *call, const agt_tool_call *winner, agt__ending ending);
+
+/** Set up an attempt: what it runs, its span and when it is due. Begins the call's span. */
+void agt__attempt_init(agt_tool_call *attempt, agt__call *call, uint64_t start_ns);
+
+/** When an attempt that starts at @start_ns is due; UINT64_MAX = never. */
+uint64_t agt__attempt_get_due_ns(const agt__call *call, uint64_t start_ns);
+
+/** Link an attempt on the heap into the graph's list; it takes its references. @threads loop */
+void agt__live_link(agt__live *live);
+/** Take it out, give the references back. @threads loop */
+void agt__live_unlink(agt__live *live);
+
+/**
+ * The attempt is over: make its result (status and output, or how it was ended) that of the call,
+ * book its costs and times. The owner's thread.
+ */
+void agt__attempt_conclude(agt_tool_call *attempt, uint64_t end_ns);
+
+/** After agt__attempt_conclude() on the loop thread: doors, or the end. */
+agt__call *agt__attempt_leave(agt__call *call);
+
+/* ---- blocking.c ---------------------------------------------------------------------------- */
+
+/** Give the call's function to a worker; in a simulated runtime run it here.
+ * @return as agt__engine_finish() */
+agt__call *agt__blocking_start(agt__call *call);
+
+/** Stop waiting for it: @return its call, which is the caller's to settle now; NULL if the worker
+ * was faster. @threads loop */
+agt__call *agt__blocking_claim(agt__blocking *blocking, agt__ending ending);
+
+/** Its call has been settled by another attempt: whatever it does is of no interest any more.
+ * @threads loop */
+void agt__blocking_forget(agt__blocking *blocking);
+
+/** The record has no further user. @threads loop */
+void agt__blocking_free(agt__blocking *blocking);
+
+#endif

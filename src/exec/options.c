@@ -1,0 +1,82 @@
+/*
+ * Options of a start and of single calls: copied once, so that the caller's struct and texts may go
+ * away, and merged by taking from the outer scope what the inner one leaves open.
+ */
+#include "base/config.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "exec/graph.h"
+
+#define ORIGIN "exec/options"
+
+static agt_status copy_text(const agt_allocator *allocator, const char *text, char **ret_copy)
+{
+    if (text == NULL) {
+        return AGT_OK;
+    }
+    *ret_copy = agt__strdup(allocator, text);
+    return *ret_copy != NULL ? AGT_OK : AGT_E_NOMEM;
+}
+
+agt_status agt__options_init(agt__options *options, const agt_allocator *allocator,
+                             const agt_call_options *given, const agt_clock *clock, agt_error *err)
+{
+    *options = (agt__options){.deadline_ns = UINT64_MAX};
+    if (given == NULL) {
+        options->given.struct_size = sizeof(options->given);
+        return AGT_OK;
+    }
+    agt_call_options own;
+    agt_status status = agt__config_read(&own, sizeof(own), given, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    options->given = own;
+    options->given.cancel = agt_cancel_ref(own.cancel);
+    options->given.budget = agt_budget_ref(own.budget);
+    if (own.parent != NULL) {
+        options->parent = *own.parent;
+        options->given.parent = &options->parent;
+    }
+    if (own.deadline_ms != 0 && own.deadline_ms != AGT_MS_NONE) {
+        options->deadline_ns =
+            clock->get_monotonic_ns(clock->ctx) + (uint64_t)own.deadline_ms * 1000000u;
+    }
+    if (copy_text(allocator, own.conversation, &options->conversation) != AGT_OK ||
+        copy_text(allocator, own.correlation_id, &options->correlation_id) != AGT_OK ||
+        copy_text(allocator, own.agent, &options->agent) != AGT_OK) {
+        agt__options_deinit(options, allocator);
+        return agt__error_nomem(err, ORIGIN);
+    }
+    options->given.conversation = options->conversation;
+    options->given.correlation_id = options->correlation_id;
+    options->given.agent = options->agent;
+    return AGT_OK;
+}
+
+void agt__options_inherit(agt__options *options, const agt__options *defaults)
+{
+    agt_call_options *own = &options->given;
+    const agt_call_options *outer = &defaults->given;
+    own->timeout_ms = own->timeout_ms != 0 ? own->timeout_ms : outer->timeout_ms;
+    own->priority = own->priority != 0 ? own->priority : outer->priority;
+    own->conversation = own->conversation != NULL ? own->conversation : outer->conversation;
+    own->correlation_id = own->correlation_id != NULL ? own->correlation_id : outer->correlation_id;
+    own->agent = own->agent != NULL ? own->agent : outer->agent;
+    if (own->budget == NULL) {
+        own->budget = agt_budget_ref(outer->budget);
+    }
+    if (options->deadline_ns > defaults->deadline_ns) {
+        options->deadline_ns = defaults->deadline_ns;
+    }
+}
+
+void agt__options_deinit(agt__options *options, const agt_allocator *allocator)
+{
+    agt_cancel_unref(options->given.cancel);
+    agt_budget_unref(options->given.budget);
+    agt__free(allocator, options->conversation);
+    agt__free(allocator, options->correlation_id);
+    agt__free(allocator, options->agent);
+    *options = (agt__options){.deadline_ns = UINT64_MAX};
+}

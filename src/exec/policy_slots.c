@@ -1,0 +1,159 @@
+/*
+ * At most so many calls of an executor at a time. Waiting calls stand in a list ordered by
+ * priority, then by age; a slot that becomes free wakes the first, and nobody passes it. A call
+ * holds its slot from its start to the end of its last attempt; agents and graphs that wait for
+ * calls of their own hold none, or they could wait for themselves for ever: only operations of kind
+ * "agent" pass without a slot.
+ */
+#include "base/list.h"
+#include "base/mem.h"
+#include "exec/graph.h"
+
+#include <string.h>
+
+typedef struct waiting_call {
+    agt__link link; /* first */
+    agt__call *call;
+    int32_t priority;
+} waiting_call;
+
+typedef struct slots_policy {
+    agt__policy policy; /* first */
+    const agt_allocator *allocator;
+    uint32_t free;
+    agt__link waiting; /* of waiting_call, in the order in which they will go */
+} slots_policy;
+
+static slots_policy *slots_of(agt__policy *policy)
+{
+    return (slots_policy *)(void *)policy;
+}
+
+static bool slots_apply(const agt__policy *policy, const agt__call *call)
+{
+    (void)policy;
+    return strcmp(agt__call_get_operation(call)->table->kind, "agent") != 0;
+}
+
+static void add_in_order(slots_policy *slots, waiting_call *waiting)
+{
+    agt__link *before = slots->waiting.previous;
+    while (before != &slots->waiting &&
+           ((waiting_call *)(void *)before)->priority < waiting->priority) {
+        before = before->previous;
+    }
+    waiting->link.previous = before;
+    waiting->link.next = before->next;
+    before->next->previous = &waiting->link;
+    before->next = &waiting->link;
+}
+
+static agt__admit wait_for_slot(slots_policy *slots, agt__call *call, agt__admission *admission)
+{
+    void **slot = agt__call_get_slot(call, &slots->policy);
+    if (slot != NULL && *slot != NULL) {
+        return AGT__ADMIT_PARK; /* waits already */
+    }
+    waiting_call *waiting =
+        slot != NULL ? agt__calloc(slots->allocator, 1, sizeof(*waiting)) : NULL;
+    if (waiting == NULL) {
+        admission->outcome = AGT_OUTCOME_ERROR;
+        admission->error.status = AGT_E_NOMEM;
+        return AGT__ADMIT_REFUSE;
+    }
+    waiting->call = call;
+    waiting->priority = agt__call_get_options(call)->priority;
+    add_in_order(slots, waiting);
+    *slot = waiting;
+    return AGT__ADMIT_PARK;
+}
+
+static void stop_waiting(slots_policy *slots, agt__call *call)
+{
+    void **slot = agt__call_get_slot(call, &slots->policy);
+    if (slot != NULL && *slot != NULL) {
+        waiting_call *waiting = *slot;
+        agt__list_remove(&waiting->link);
+        agt__free(slots->allocator, waiting);
+        *slot = NULL;
+    }
+}
+
+/* Whether nobody who came before still waits. */
+static bool is_next(slots_policy *slots, agt__call *call)
+{
+    agt__link *first = agt__list_first(&slots->waiting);
+    return first == NULL || ((waiting_call *)(void *)first)->call == call;
+}
+
+static void wake_first(slots_policy *slots)
+{
+    agt__link *first = agt__list_first(&slots->waiting);
+    if (slots->free > 0 && first != NULL) {
+        agt__call_wake(((waiting_call *)(void *)first)->call);
+    }
+}
+
+static agt__admit slots_probe(agt__policy *policy, agt__call *call, agt__admission *admission)
+{
+    slots_policy *slots = slots_of(policy);
+    return slots->free > 0 && is_next(slots, call) ? AGT__ADMIT_GO
+                                                   : wait_for_slot(slots, call, admission);
+}
+
+static agt__admit slots_take(agt__policy *policy, agt__call *call, agt__admission *admission)
+{
+    slots_policy *slots = slots_of(policy);
+    (void)admission;
+    stop_waiting(slots, call);
+    slots->free--;
+    wake_first(slots);
+    return AGT__ADMIT_GO;
+}
+
+static void slots_release(agt__policy *policy, agt__call *call)
+{
+    slots_policy *slots = slots_of(policy);
+    (void)call;
+    slots->free++;
+    wake_first(slots);
+}
+
+static void slots_forget(agt__policy *policy, agt__call *call)
+{
+    slots_policy *slots = slots_of(policy);
+    if (call->extra != NULL && call->extra->slots[policy->index] != NULL) {
+        stop_waiting(slots, call);
+        wake_first(slots); /* the slot it waited for may be free for the one behind it */
+    }
+}
+
+static void slots_destroy(agt__policy *policy)
+{
+    agt__free(slots_of(policy)->allocator, policy);
+}
+
+static const agt__policy_table slots_table = {
+    .name = "slots",
+    .applies = slots_apply,
+    .probe = slots_probe,
+    .take = slots_take,
+    .release = slots_release,
+    .forget = slots_forget,
+    .destroy = slots_destroy,
+};
+
+agt_status agt__policy_new_slots(const agt_allocator *allocator, uint32_t parallel_max,
+                                 agt__policy **ret_policy)
+{
+    slots_policy *slots = agt__calloc(allocator, 1, sizeof(*slots));
+    if (slots == NULL) {
+        return AGT_E_NOMEM;
+    }
+    slots->policy.table = &slots_table;
+    slots->allocator = allocator;
+    slots->free = parallel_max;
+    agt__list_init(&slots->waiting);
+    *ret_policy = &slots->policy;
+    return AGT_OK;
+}

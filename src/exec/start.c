@@ -1,0 +1,305 @@
+/*
+ * Starting graphs: as a task of their own, within another call, or as one operation alone.
+ *
+ * Until agt__engine_start() the graph belongs to the starting thread; afterwards to the engine,
+ * which holds a reference of its own until the run is over.
+ */
+#include "base/error.h"
+#include "base/mem.h"
+#include "exec/graph.h"
+#include "exec/results.h"
+#include "telemetry/semconv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ORIGIN "exec/graph"
+
+const agt_call_options *agt__call_options(const agt__call *call)
+{
+    const agt__call_extra *extra = call->extra;
+    return extra != NULL && extra->options != NULL ? &extra->options->given
+                                                   : &call->graph->options.given;
+}
+
+/* ---- the task ------------------------------------------------------------------------------ */
+
+static void cancel_task(agt_task *task)
+{
+    agt_graph *graph = task->payload;
+    atomic_store_explicit(&graph->cancel_wanted, true, memory_order_release);
+    agt__engine_poke(graph);
+}
+
+static void destroy_task(agt_task *task)
+{
+    agt_graph_unref(task->payload);
+}
+
+static const agt__task_table graph_task_table = {cancel_task, destroy_task};
+
+agt_graph *agt__task_get_graph(const agt_task *task)
+{
+    return task->table == &graph_task_table ? task->payload : NULL;
+}
+
+/* ---- setting up a run ---------------------------------------------------------------------- */
+
+static agt_status claim_graph(agt_graph *graph, agt_error *err)
+{
+    bool idle = false;
+    if (!atomic_compare_exchange_strong(&graph->running, &idle, true)) {
+        return agt__error_set(err, AGT_E_BUSY, ORIGIN, "the graph runs already");
+    }
+    if (atomic_load(&graph->results_out) > 0) {
+        atomic_store(&graph->running, false);
+        return agt__error_set(err, AGT_E_BUSY, ORIGIN,
+                              "results of the last run are still in use: free them first");
+    }
+    if (graph->open && graph->begun) {
+        atomic_store(&graph->running, false);
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "an open graph runs once");
+    }
+    return AGT_OK;
+}
+
+static void clear_run(agt_graph *graph)
+{
+    agt__graph_reset(graph);
+    agt__options_deinit(&graph->options, graph->allocator);
+    graph->begun = false;
+    graph->closed = false;
+    graph->next_root = 0;
+    graph->root_count = graph->count;
+    graph->cancel_outcome = AGT_OUTCOME_NONE;
+    graph->end_ns = 0;
+    graph->task = NULL;
+    graph->on_done = NULL;
+    memset(&graph->run, 0, sizeof(graph->run));
+    memset(&graph->context, 0, sizeof(graph->context));
+    atomic_store(&graph->remaining, graph->count + (graph->open ? 1u : 0u));
+    atomic_store(&graph->succeeded, 0);
+    atomic_store(&graph->failed, 0);
+    atomic_store(&graph->first_failure, 0);
+    atomic_store(&graph->active, 0);
+    atomic_store(&graph->active_max, 0);
+    atomic_store(&graph->cancelled, false);
+    atomic_store(&graph->cancel_wanted, false);
+}
+
+/* Options of single calls take from the start's what they leave open. */
+static void inherit_options(agt_graph *graph)
+{
+    for (uint32_t i = 0; graph->has_own_options && i < graph->count; i++) {
+        agt__call_extra *extra = agt__graph_get_call(graph, i)->extra;
+        if (extra != NULL && extra->options != NULL) {
+            agt__options_inherit(extra->options, &graph->options);
+        }
+    }
+}
+
+static agt_status prepare_run(agt_graph *graph, const agt_call_options *options, agt_error *err)
+{
+    agt_status status = agt__runtime_check(graph->runtime, err);
+    if (status == AGT_OK) {
+        status = agt_graph_seal(graph, err);
+    }
+    if (status == AGT_OK) {
+        clear_run(graph);
+        status = agt__options_init(&graph->options, graph->allocator, options,
+                                   graph->runtime->clock, err);
+    }
+    return status;
+}
+
+static void use_executor_budget(agt_graph *graph)
+{
+    if (graph->options.given.budget == NULL && graph->executor != NULL) {
+        graph->options.given.budget = agt_budget_ref(graph->executor->budget);
+    }
+}
+
+/* The span of the run; a graph that has a parent has none of its own. */
+static void begin_trace(agt_graph *graph)
+{
+    agt_runtime *runtime = graph->runtime;
+    graph->start_ns = agt__runtime_now_ns(runtime);
+    if (graph->options.given.parent != NULL &&
+        agt_span_context_is_valid(graph->options.given.parent)) {
+        graph->context = *graph->options.given.parent;
+        return;
+    }
+    char name[96];
+    (void)snprintf(name, sizeof(name), AGT__OP_INVOKE_WORKFLOW " %.60s", graph->name);
+    graph->span =
+        agt_tracer_start_span(runtime->tracer, name, AGT_SPAN_INTERNAL, NULL, graph->start_ns);
+    graph->context = agt_span_get_context(graph->span);
+    agt__run_begin(runtime, &graph->run, graph->name, &graph->context);
+    agt__span_set_text(graph->span, AGT__ATTR_OPERATION, AGT__OP_INVOKE_WORKFLOW,
+                       sizeof(AGT__OP_INVOKE_WORKFLOW) - 1);
+    agt__span_set_text(graph->span, AGT__ATTR_WORKFLOW_NAME, graph->name, strlen(graph->name));
+    if (graph->run.active) {
+        agt__span_set_text(graph->span, AGT__ATTR_RUN_ID, graph->run.id, strlen(graph->run.id));
+    }
+    const char *conversation = graph->options.given.conversation;
+    if (conversation != NULL) {
+        agt__span_set_text(graph->span, AGT__ATTR_CONVERSATION, conversation, strlen(conversation));
+    }
+}
+
+agt_status agt_graph_start(agt_graph *graph, const agt_call_options *options, agt_task **ret_task,
+                           agt_error *err)
+{
+    if (graph == NULL || ret_task == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "graph and ret_task are required");
+    }
+    agt_status status = claim_graph(graph, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    status = prepare_run(graph, options, err);
+    if (status == AGT_OK) {
+        status = agt__task_new(graph->runtime, &graph_task_table, graph, &graph->task);
+        if (status != AGT_OK) {
+            (void)agt__error_nomem(err, ORIGIN);
+        }
+    }
+    if (status != AGT_OK) {
+        atomic_store(&graph->running, false);
+        return status;
+    }
+    (void)agt__graph_ref(graph); /* the task's */
+    (void)agt__graph_ref(graph); /* the run's */
+    use_executor_budget(graph);
+    inherit_options(graph);
+    begin_trace(graph);
+    *ret_task = agt_task_ref(graph->task);
+    agt__runtime_begin_activity(graph->runtime);
+    agt__engine_start(graph);
+    return AGT_OK;
+}
+
+agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
+                                   const agt_call_options *options, agt__graph_done_fn on_done,
+                                   void *user_data, agt_error *err)
+{
+    agt_status status = claim_graph(graph, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    status = agt_graph_seal(graph, err); /* part of a run that is allowed already: no check */
+    if (status == AGT_OK) {
+        clear_run(graph);
+        status = agt__options_init(&graph->options, graph->allocator, options,
+                                   graph->runtime->clock, err);
+    }
+    if (status != AGT_OK) {
+        atomic_store(&graph->running, false);
+        return status;
+    }
+    (void)agt__graph_ref(graph); /* the run's */
+    agt__options outer = {.given = *agt__tool_call_get_options(call), .deadline_ns = call->due_ns};
+    agt__options_inherit(&graph->options, &outer);
+    use_executor_budget(graph);
+    inherit_options(graph);
+    graph->start_ns = agt__runtime_now_ns(graph->runtime);
+    graph->context =
+        graph->options.given.parent != NULL ? *graph->options.given.parent : call->span;
+    graph->on_done = on_done;
+    graph->done_user_data = user_data;
+    graph->within = call;
+    graph->next_within = call->children;
+    call->children = graph;
+    agt__runtime_begin_activity(graph->runtime);
+    agt__engine_start(graph);
+    return AGT_OK;
+}
+
+agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
+                                agt__operation *operation, const agt_value *input,
+                                const agt_call_options *options, agt_task **ret_task,
+                                agt_error *err)
+{
+    agt_graph *graph;
+    agt_graph_config config = AGT_CONFIG(agt_graph_config, .name = operation->name);
+    agt_status status = agt__graph_new(runtime, executor, &config, &graph, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    status = agt__graph_add_operation(graph, operation, input, NULL, NULL, NULL, NULL, err);
+    if (status == AGT_OK) {
+        status = agt_graph_start(graph, options, ret_task, err);
+    }
+    agt_graph_unref(graph);
+    return status;
+}
+
+agt_status agt_graph_run(agt_graph *graph, const agt_call_options *options,
+                         agt_results **ret_results, agt_error *err)
+{
+    if (graph == NULL || ret_results == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "graph and ret_results are required");
+    }
+    agt_task *task;
+    agt_status status = agt__exec_check_blocking(graph->runtime, err);
+    if (status == AGT_OK) {
+        status = agt_graph_start(graph, options, &task, err);
+    }
+    return status == AGT_OK ? agt__exec_wait_results(task, ret_results, err) : status;
+}
+
+/* ---- open graphs --------------------------------------------------------------------------- */
+
+agt_status agt_graph_release(agt_graph *graph, agt_call_id index)
+{
+    if (graph == NULL) {
+        return AGT_E_INVALID;
+    }
+    agt_status status = AGT_OK;
+    (void)pthread_mutex_lock(&graph->mutex);
+    agt__call *call = index < graph->count ? agt__graph_get_call(graph, index) : NULL;
+    if (call == NULL) {
+        status = AGT_E_NOT_FOUND;
+    } else if (!graph->open || !atomic_load(&graph->running) || index < graph->root_count) {
+        status = AGT_OK; /* the start releases it */
+    } else if (call->held) {
+        call->held = false;
+        if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1) {
+            agt__engine_push(call, agt__loop_is_current(graph->runtime->loop));
+        }
+    }
+    (void)pthread_mutex_unlock(&graph->mutex);
+    return status;
+}
+
+agt_status agt_graph_close(agt_graph *graph)
+{
+    if (graph == NULL || !graph->open) {
+        return AGT_E_INVALID;
+    }
+    (void)pthread_mutex_lock(&graph->mutex);
+    bool was_closed = graph->closed;
+    graph->closed = true;
+    bool last = !was_closed && atomic_load(&graph->running) &&
+                atomic_fetch_sub_explicit(&graph->remaining, 1, memory_order_acq_rel) == 1;
+    (void)pthread_mutex_unlock(&graph->mutex);
+    if (last) {
+        agt__engine_poke(graph);
+    }
+    return AGT_OK;
+}
+
+agt_outcome agt__graph_get_outcome(const agt_graph *graph, agt_call_id call)
+{
+    return (agt_outcome)agt__graph_get_call(graph, call)->outcome;
+}
+
+const agt_value *agt__graph_get_output(const agt_graph *graph, agt_call_id call)
+{
+    return agt__graph_get_call(graph, call)->output;
+}
+
+agt_status agt__graph_get_error(const agt_graph *graph, agt_call_id call, agt_error *ret_error)
+{
+    return agt__call_get_error(agt__graph_get_call(graph, call), ret_error);
+}

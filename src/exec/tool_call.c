@@ -1,0 +1,253 @@
+/*
+ * What a tool sees of its call, while it runs: the public agt_tool_call_… functions and those for
+ * other kinds of operations.
+ *
+ * A blocking function may look at its attempt after the call was settled without it; nothing here
+ * touches the call itself then. Its error text is the one thing both sides write: under the
+ * record's mutex, and only until the end of the call is somebody's.
+ */
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "exec/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ORIGIN "exec"
+
+static agt__live *live_of(const agt_tool_call *call)
+{
+    AGT_ASSERT(call->is_live);
+    return (agt__live *)(void *)(uintptr_t)call;
+}
+
+static agt__blocking *blocking_of(const agt_tool_call *call)
+{
+    return call->is_blocking ? (agt__blocking *)(void *)(uintptr_t)call : NULL;
+}
+
+const agt_value *agt_tool_call_get_input(const agt_tool_call *call)
+{
+    return call->input;
+}
+
+const char *agt_tool_call_get_name(const agt_tool_call *call)
+{
+    return call->operation->name;
+}
+
+const agt_allocator *agt_tool_call_get_allocator(const agt_tool_call *call)
+{
+    return call->graph->allocator;
+}
+
+agt_span_context agt_tool_call_get_span(const agt_tool_call *call)
+{
+    return call->span;
+}
+
+uint32_t agt_tool_call_get_remaining_ms(const agt_tool_call *call)
+{
+    uint64_t due = call->due_ns;
+    if (due == UINT64_MAX) {
+        return AGT_MS_NONE;
+    }
+    uint64_t now = agt__runtime_now_ns(call->graph->runtime);
+    uint64_t left_ms = due > now ? (due - now + 999999u) / 1000000u : 0;
+    return left_ms < AGT_MS_NONE ? (uint32_t)left_ms : AGT_MS_NONE - 1;
+}
+
+bool agt_tool_call_is_cancelled(const agt_tool_call *call)
+{
+    return atomic_load_explicit(&call->cancelled, memory_order_acquire);
+}
+
+void *agt_tool_call_get_user_data(const agt_tool_call *call)
+{
+    return call->operation->user_data;
+}
+
+agt_status agt_tool_call_get_key(const agt_tool_call *call, char ret_key[65])
+{
+    static const char digits[] = "0123456789abcdef";
+    agt__blocking *blocking = blocking_of(call);
+    const uint8_t *key = NULL;
+    if (blocking != NULL) {
+        (void)pthread_mutex_lock(&blocking->mutex);
+    }
+    /* A call that was settled without this attempt is not to be looked at any more. */
+    bool usable = call->call != NULL && (blocking == NULL || !blocking->claimed);
+    agt_status status = usable ? agt__call_get_key(call->call, &key) : AGT_E_CANCELLED;
+    for (size_t i = 0; status == AGT_OK && i < 32; i++) {
+        ret_key[2 * i] = digits[key[i] >> 4];
+        ret_key[2 * i + 1] = digits[key[i] & 15];
+    }
+    if (blocking != NULL) {
+        (void)pthread_mutex_unlock(&blocking->mutex);
+    }
+    if (status == AGT_OK) {
+        ret_key[64] = '\0';
+    }
+    return status;
+}
+
+static void keep_error(agt_tool_call *call, const agt_error *err)
+{
+    agt__blocking *blocking = blocking_of(call);
+    if (blocking != NULL) {
+        (void)pthread_mutex_lock(&blocking->mutex);
+    }
+    if (blocking == NULL || !blocking->claimed) {
+        if (call->error == NULL) {
+            call->error = agt__alloc(call->graph->allocator, sizeof(*call->error));
+        }
+        if (call->error != NULL) { /* else the status has to speak for itself */
+            *call->error = *err;
+        }
+    }
+    if (blocking != NULL) {
+        (void)pthread_mutex_unlock(&blocking->mutex);
+    }
+}
+
+void agt_tool_call_set_error(agt_tool_call *call, const char *format, ...)
+{
+    agt_error err;
+    char origin[sizeof(err.origin)];
+    va_list args;
+    (void)snprintf(origin, sizeof(origin), "tool/%.40s", call->operation->name);
+    va_start(args, format);
+    (void)agt__error_setv(&err, AGT_OK, origin, format, args);
+    va_end(args);
+    keep_error(call, &err);
+}
+
+void agt__tool_call_take_error(agt_tool_call *call, const agt_error *err)
+{
+    keep_error(call, err);
+}
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+static agt_status sleep_simulated(agt_tool_call *call, uint64_t ns)
+{
+    agt__live *live = live_of(call);
+    uint64_t end = call->start_ns + live->simulated_ns + ns;
+    live->simulated_ns += ns;
+    if (end >= call->due_ns) {
+        atomic_store_explicit(&call->cancelled, true, memory_order_release);
+        return AGT_E_CANCELLED;
+    }
+    return AGT_OK;
+}
+
+agt_status agt_tool_call_sleep(agt_tool_call *call, uint32_t ms)
+{
+    if (call->graph->runtime->simulated && call->is_live) {
+        return sleep_simulated(call, (uint64_t)ms * 1000000u);
+    }
+    agt__blocking *blocking = blocking_of(call);
+    if (blocking == NULL) {
+        return AGT_E_INVALID; /* only a function with a thread of its own may block */
+    }
+    const agt_clock *clock = agt_clock_get_system();
+    uint64_t until = clock->get_monotonic_ns(clock->ctx) + (uint64_t)ms * 1000000u;
+    bool in_time = true;
+    (void)pthread_mutex_lock(&blocking->mutex);
+    while (!agt_tool_call_is_cancelled(call) && in_time) {
+        in_time = agt__cond_wait_until(&blocking->wakeup, &blocking->mutex, until);
+    }
+    (void)pthread_mutex_unlock(&blocking->mutex);
+    return agt_tool_call_is_cancelled(call) ? AGT_E_CANCELLED : AGT_OK;
+}
+
+static void fire_resume(agt__timer *timer)
+{
+    agt__live *live = (agt__live *)(void *)((char *)timer - offsetof(agt__live, resume_timer));
+    void (*resume)(agt_tool_call * call, void *user_data) = live->resume;
+    live->resume = NULL;
+    resume(&live->attempt, live->attempt.operation->user_data);
+}
+
+agt_status agt_tool_call_resume_after(agt_tool_call *call, uint32_t ms,
+                                      void (*fn)(agt_tool_call *call, void *user_data))
+{
+    agt__loop *loop = call->graph->runtime->loop;
+    if (fn == NULL || !call->is_live || call->is_blocking || !agt__loop_is_current(loop)) {
+        return AGT_E_INVALID;
+    }
+    agt__live *live = live_of(call);
+    live->resume = fn;
+    live->resume_timer.fire = fire_resume;
+    return agt__loop_timer_start(loop, &live->resume_timer,
+                                 agt__runtime_now_ns(call->graph->runtime) +
+                                     (uint64_t)ms * 1000000u);
+}
+
+void agt_tool_call_on_cancel(agt_tool_call *call, void (*fn)(agt_tool_call *call, void *user_data))
+{
+    if (call->is_live && !call->is_blocking) {
+        live_of(call)->on_cancel = fn;
+    }
+}
+
+/* ---- for other kinds of operations --------------------------------------------------------- */
+
+agt__operation *agt__tool_call_get_operation(const agt_tool_call *call)
+{
+    return call->operation;
+}
+
+agt_runtime *agt__tool_call_get_runtime(const agt_tool_call *call)
+{
+    return call->graph->runtime;
+}
+
+void agt__tool_call_set_state(agt_tool_call *call, void *state)
+{
+    call->state = state;
+}
+
+void *agt__tool_call_get_state(const agt_tool_call *call)
+{
+    return call->state;
+}
+
+const agt_call_options *agt__tool_call_get_options(const agt_tool_call *call)
+{
+    return call->call != NULL ? agt__call_options(call->call) : &call->graph->options.given;
+}
+
+agt_cancel *agt__tool_call_get_cancel(agt_tool_call *call)
+{
+    if (!call->is_live) {
+        return NULL;
+    }
+    agt__live *live = live_of(call);
+    if (live->token == NULL && agt__cancel_new(call->graph->allocator, &live->token) != AGT_OK) {
+        return NULL;
+    }
+    return live->token;
+}
+
+agt_tool_call *agt__tool_call_get_parent(const agt_tool_call *call)
+{
+    return call->graph->within;
+}
+
+uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call)
+{
+    return call->due_ns;
+}
+
+agt_outcome agt__tool_call_get_outcome(const agt_tool_call *call)
+{
+    return call->call != NULL ? (agt_outcome)call->call->outcome : AGT_OUTCOME_NONE;
+}
+
+const agt_value *agt__tool_call_get_output(const agt_tool_call *call)
+{
+    return call->call != NULL ? call->call->output : NULL;
+}

@@ -1,0 +1,61 @@
+/*
+ * Tools that are functions of the program, and operations of other rooms registered as tools.
+ */
+#include "base/error.h"
+#include "base/mem.h"
+#include "exec/executor.h"
+
+typedef struct function_tool {
+    agt_tool tool; /* first */
+    agt_tool_fn fn;
+} function_tool;
+
+static agt_status start_function(agt_tool_call *call, agt_value **ret_output, bool *ret_pending)
+{
+    const agt__operation *operation = agt__tool_call_get_operation(call);
+    const function_tool *function = (const function_tool *)(const void *)operation;
+    agt_status status = function->fn(call, ret_output, operation->user_data);
+    *ret_pending = status == AGT_OK && operation->mode == AGT_TOOL_ASYNC;
+    return status;
+}
+
+static void destroy_tool(agt__operation *operation)
+{
+    agt_tool *tool = (agt_tool *)(void *)operation;
+    const agt_allocator *allocator = operation->allocator;
+    agt__tool_deinit(tool);
+    agt__free(allocator, tool);
+}
+
+static const agt__operation_table function_table = {
+    .kind = "function",
+    .start = start_function,
+    .estimate = agt__tool_estimate,
+    .finish = agt__tool_finish,
+    .destroy = destroy_tool,
+};
+
+static agt_status init_function(agt_tool *tool, const void *ctx, agt_error *err)
+{
+    (void)err;
+    ((function_tool *)(void *)tool)->fn = *(const agt_tool_fn *)ctx;
+    return AGT_OK;
+}
+
+agt_status agt_executor_register_tool(agt_executor *executor, const char *name, agt_tool_fn fn,
+                                      const agt_tool_config *config, agt_error *err)
+{
+    if (fn == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, "exec", "the function of tool \"%s\" is NULL",
+                              name != NULL ? name : "?");
+    }
+    return agt__executor_add_tool(executor, name, sizeof(function_tool), &function_table, config,
+                                  init_function, &fn, err);
+}
+
+agt_status agt__executor_register_operation(agt_executor *executor, const char *name,
+                                            const agt__operation_table *table,
+                                            const agt_tool_config *config, agt_error *err)
+{
+    return agt__executor_add_tool(executor, name, sizeof(agt_tool), table, config, NULL, NULL, err);
+}

@@ -1,0 +1,149 @@
+/* See exec.h. */
+#include "support/exec.h"
+
+#include "support/test.h"
+
+#include <string.h>
+
+static int64_t number_of(const agt_value *input, const char *key)
+{
+    int64_t number = 0;
+    const agt_value *member = agt_value_get_member(input, key);
+    return member != NULL && agt_value_get_int64(member, &number) == AGT_OK ? number : 0;
+}
+
+static agt_status answer(agt_tool_call *call, agt_value **ret_output)
+{
+    const agt_value *input = agt_tool_call_get_input(call);
+    const agt_value *error = agt_value_get_member(input, "error");
+    if (error != NULL) {
+        agt_tool_call_set_error(call, "%s", agt_value_get_string(error, NULL));
+        return AGT_E_TOOL;
+    }
+    const agt_value *echo = agt_value_get_member(input, "echo");
+    *ret_output = agt_value_ref(echo != NULL ? echo : input);
+    return AGT_OK;
+}
+
+static agt_status run_inline(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    atomic_fetch_add(&((agt_test_engine *)user_data)->started, 1);
+    return answer(call, ret_output);
+}
+
+static agt_status run_blocking(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    agt_test_engine *engine = user_data;
+    const agt_value *input = agt_tool_call_get_input(call);
+    atomic_fetch_add(&engine->started, 1);
+    uint32_t ms = (uint32_t)number_of(input, "ms");
+    if (agt_value_get_bool(agt_value_get_member(input, "hang"), false)) {
+        ms = 3600000;
+    }
+    if (ms > 0 && agt_tool_call_sleep(call, ms) != AGT_OK) {
+        atomic_fetch_add(&engine->cancelled, 1);
+        return AGT_E_CANCELLED;
+    }
+    return answer(call, ret_output);
+}
+
+static void finish_async(agt_tool_call *call, void *user_data)
+{
+    (void)user_data;
+    agt_value *output = NULL;
+    agt_status status = answer(call, &output);
+    agt_tool_complete(call, status, output);
+    agt_value_unref(output);
+}
+
+static void cancel_async(agt_tool_call *call, void *user_data)
+{
+    atomic_fetch_add(&((agt_test_engine *)user_data)->cancelled, 1);
+    agt_tool_complete(call, AGT_E_CANCELLED, NULL);
+}
+
+static agt_status run_async(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)ret_output;
+    const agt_value *input = agt_tool_call_get_input(call);
+    atomic_fetch_add(&((agt_test_engine *)user_data)->started, 1);
+    agt_tool_call_on_cancel(call, cancel_async);
+    if (agt_value_get_bool(agt_value_get_member(input, "hang"), false)) {
+        return AGT_OK;
+    }
+    uint32_t ms = (uint32_t)number_of(input, "ms");
+    if (ms > 0) {
+        return agt_tool_call_resume_after(call, ms, finish_async);
+    }
+    finish_async(call, user_data);
+    return AGT_OK;
+}
+
+static agt_status add_tool(agt_test_engine *engine, const char *name, agt_tool_fn fn,
+                           agt_tool_mode mode)
+{
+    agt_tool_config config = AGT_CONFIG(agt_tool_config, .mode = (int32_t)mode,
+                                        .effect = AGT_EFFECT_PURE, .user_data = engine);
+    return agt_executor_register_tool(engine->executor, name, fn, &config, NULL);
+}
+
+agt_status agt_test_engine_init(agt_test_engine *engine, const agt_allocator *allocator,
+                                bool simulated, const agt_executor_config *config)
+{
+    memset(engine, 0, sizeof(*engine));
+    agt_runtime_config runtime = AGT_CONFIG(agt_runtime_config, .allocator = allocator,
+                                            .simulated = simulated, .seed = 1, .spans_max = 64);
+    agt_status status = agt_runtime_new(&runtime, &engine->runtime, NULL);
+    if (status != AGT_OK) {
+        return status;
+    }
+    status = agt_executor_new(engine->runtime, config, &engine->executor, NULL);
+    if (status == AGT_OK) {
+        status = add_tool(engine, "inline", run_inline, AGT_TOOL_INLINE);
+    }
+    if (status == AGT_OK) {
+        status = add_tool(engine, "async", run_async, AGT_TOOL_ASYNC);
+    }
+    if (status == AGT_OK) {
+        status = add_tool(engine, "blocking", run_blocking, AGT_TOOL_BLOCKING);
+    }
+    if (status != AGT_OK) {
+        agt_test_engine_deinit(engine);
+    }
+    return status;
+}
+
+void agt_test_engine_deinit(agt_test_engine *engine)
+{
+    agt_executor_unref(engine->executor);
+    agt_runtime_free(engine->runtime);
+    engine->executor = NULL;
+    engine->runtime = NULL;
+}
+
+agt_value *agt_test_json(const agt_allocator *allocator, const char *text)
+{
+    agt_value *value;
+    agt_error err;
+    agt_status status = agt_json_parse(allocator, text, strlen(text), NULL, &value, &err);
+    if (status == AGT_E_NOMEM) {
+        return NULL;
+    }
+    if (status != AGT_OK) {
+        fail_msg("%s: %s", text, err.message);
+    }
+    return value;
+}
+
+agt_status agt_test_add_call(agt_graph *graph, const char *tool, const char *json,
+                             agt_call_id *ret_call)
+{
+    agt_value *input = agt_test_json(NULL, json);
+    agt_error err;
+    agt_status status = agt_graph_add_call(graph, tool, input, NULL, ret_call, &err);
+    agt_value_unref(input);
+    if (status != AGT_OK && status != AGT_E_NOMEM) {
+        fail_msg("%s: %s", tool, err.message);
+    }
+    return status;
+}

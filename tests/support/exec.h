@@ -1,0 +1,40 @@
+/*
+ * exec.h - what tests of the engine have in common: a simulated runtime, tools whose behaviour is
+ * said by their input, and short ways to build inputs.
+ *
+ * The tool "step" does what its input says, on virtual time:
+ *
+ *     {"ms": 50}                         answers after 50 ms (0: at once)
+ *     {"ms": 10, "error": "boom"}        fails
+ *     {"hang": true}                     never ends by itself
+ *     {"echo": …}                        answers with that
+ *
+ * It comes as "inline" (ms and hang not possible), "async" and "blocking".
+ */
+#ifndef AGT_TESTS_EXEC_H
+#define AGT_TESTS_EXEC_H
+
+#include "agent_sdk/exec.h"
+
+#include <stdatomic.h>
+
+typedef struct agt_test_engine {
+    agt_runtime *runtime;
+    agt_executor *executor;
+    _Atomic uint32_t started, cancelled; /* by the tools below, in all */
+} agt_test_engine;
+
+/* A simulated (or real) runtime with an executor that has the three tools, of effect "pure".
+ * Returns AGT_OK or AGT_E_NOMEM, with nothing kept. */
+agt_status agt_test_engine_init(agt_test_engine *engine, const agt_allocator *allocator,
+                                bool simulated, const agt_executor_config *config);
+void agt_test_engine_deinit(agt_test_engine *engine);
+
+/* The value of a JSON text; NULL if there is no memory. */
+agt_value *agt_test_json(const agt_allocator *allocator, const char *text);
+
+/* Add a call of @tool with the input @json; the test fails if it cannot (but for AGT_E_NOMEM). */
+agt_status agt_test_add_call(agt_graph *graph, const char *tool, const char *json,
+                             agt_call_id *ret_call);
+
+#endif

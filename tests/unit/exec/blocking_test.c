@@ -181,7 +181,10 @@ static agt_status check_order(agt_tool_call *call, agt_value **ret_output, void 
     order_check *check = user_data;
     int64_t me = 0;
     (void)ret_output;
-    (void)agt_value_get_int64(agt_value_get_member(agt_tool_call_get_input(call), "me"), &me);
+    if (agt_value_get_int64(agt_value_get_member(agt_tool_call_get_input(call), "me"), &me) !=
+        AGT_OK) {
+        return AGT_E_INTERNAL;
+    }
     for (size_t from = 0; from < NODES; from++) {
         if (check->edge[me][from] && atomic_load(&check->runs[from]) != 1) {
             atomic_fetch_add(&check->violations, 1);

@@ -290,7 +290,11 @@ static void test_a_read_only_folder(void **state)
         if (chmod(path, 0400) != 0 || chmod(inner, 0500) != 0) {
             _exit(101);
         }
-        _exit(try_read_only(path, absent));
+        int result = try_read_only(path, absent);
+        free(path);
+        free(absent);
+        free(inner);
+        _exit(result);
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);

@@ -144,6 +144,15 @@ AGT_API const char *agt_status_get_text(agt_status status);
  */
 AGT_API const char *agt_version(void);
 
+/**
+ * "Did you mean …": the one of @names that @name most likely was meant to be, the nearest by
+ * letters added, left out, changed or swapped, if it is near enough to be worth saying.
+ *
+ * @return one of @names; NULL if none is near
+ * @threads any
+ */
+AGT_API const char *agt_names_suggest(const char *name, const char *const *names, size_t count);
+
 /** A name and its text: a header, a variable, a piece of metadata. */
 typedef struct agt_kv {
     const char *key;

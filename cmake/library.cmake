@@ -17,6 +17,10 @@ if(NOT library_sources)
     message(FATAL_ERROR "no sources below src/")
 endif()
 
+# Files inside the library.
+agent_sdk_embed(library_sources
+    ${PROJECT_SOURCE_DIR}/schemas/team.schema.json agt__team_schema)
+
 # Where the supervisor is installed; only the room that starts it needs to know.
 set(supervisor_path ${CMAKE_INSTALL_FULL_LIBEXECDIR}/agent_sdk/agent-supervisor)
 set(net_sources ${library_sources})
@@ -62,6 +66,11 @@ target_link_libraries(agent_sdk_static PUBLIC
 # bin/agent. Its parts, without main.c, are a library so that unit tests can reach them.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cli/*.c)
 list(FILTER cli_sources EXCLUDE REGEX "/main\\.c$")
+if(cli_sources)
+    agent_sdk_embed(cli_sources
+        ${PROJECT_SOURCE_DIR}/src/cli/starter/team.yaml cli_starter_team
+        ${PROJECT_SOURCE_DIR}/src/cli/starter/script.yaml cli_starter_script)
+endif()
 if(cli_sources)
     add_library(agent_cli STATIC ${cli_sources})
     target_include_directories(agent_cli PUBLIC ${PROJECT_SOURCE_DIR}/src)

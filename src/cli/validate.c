@@ -1,0 +1,100 @@
+/*
+ * agent validate: every error of a team file, in the order of the checks, as a compiler prints
+ * them. A file that is fine is also built once, in a simulated runtime that can reach nothing, so
+ * that what only building can find (a script with a broken template) is found here too.
+ */
+#include "cli/verbs.h"
+
+#include "agent_sdk/team.h"
+
+#include <string.h>
+
+typedef struct report {
+    agt_value_builder *errors; /* an array for --json; NULL = print                    */
+    size_t count;
+} report;
+
+static void on_error(void *user_data, const agt_error *error)
+{
+    report *self = user_data;
+    self->count++;
+    if (self->errors == NULL) {
+        cli_complain("%s", error->message);
+        return;
+    }
+    char code[CLI_CODE_BYTES];
+    cli_write_code(code, error->status);
+    agt_value_builder_begin_object(self->errors);
+    agt_value_builder_key(self->errors, "code");
+    agt_value_builder_string(self->errors, code);
+    agt_value_builder_key(self->errors, "line");
+    agt_value_builder_int64(self->errors, error->line);
+    agt_value_builder_key(self->errors, "column");
+    agt_value_builder_int64(self->errors, error->column);
+    agt_value_builder_key(self->errors, "message");
+    agt_value_builder_string(self->errors, error->message);
+    agt_value_builder_end(self->errors);
+}
+
+static size_t count_of(const agt_value *document, const char *member)
+{
+    return agt_value_get_count(agt_value_get_member(document, member));
+}
+
+static cli_exit print_json(report *self, cli_exit code)
+{
+    agt_value *errors = NULL, *result = NULL;
+    agt_value_builder_end(self->errors);
+    agt_status status = agt_value_builder_finish(self->errors, &errors, NULL);
+    if (status == AGT_OK) {
+        agt_value_builder_begin_object(self->errors);
+        agt_value_builder_key(self->errors, "schema");
+        agt_value_builder_string(self->errors, "agent.validate/1");
+        agt_value_builder_key(self->errors, "ok");
+        agt_value_builder_bool(self->errors, code == CLI_OK);
+        agt_value_builder_key(self->errors, "exit_code");
+        agt_value_builder_int64(self->errors, (int64_t)code);
+        agt_value_builder_key(self->errors, "errors");
+        agt_value_builder_value(self->errors, errors);
+        agt_value_builder_end(self->errors);
+        status = agt_value_builder_finish(self->errors, &result, NULL);
+    }
+    if (status == AGT_OK) {
+        cli_exit printed = cli_print_json(result, true);
+        code = printed != CLI_OK ? printed : code;
+    } else {
+        code = cli_fail_memory();
+    }
+    agt_value_unref(result);
+    agt_value_unref(errors);
+    return code;
+}
+
+cli_exit cli_validate(const cli_arguments *arguments)
+{
+    const char *path = arguments->operands[0];
+    report self = {NULL, 0};
+    agt_value *document = NULL;
+    if (cli_has(arguments, CLI_OPT_JSON)) {
+        if (agt_value_builder_new(NULL, &self.errors) != AGT_OK) {
+            return cli_fail_memory();
+        }
+        agt_value_builder_begin_array(self.errors);
+    }
+    agt_error error = {0};
+    agt_status status = agt_team_check(NULL, path, NULL, on_error, &self, &document, &error);
+    if (status != AGT_OK && self.count == 0) {
+        on_error(&self, &error);
+    }
+    cli_exit code = self.count == 0 ? CLI_OK : CLI_CONFIG;
+    if (self.errors != NULL) {
+        code = print_json(&self, code);
+    } else if (code == CLI_OK && !cli_has(arguments, CLI_OPT_QUIET)) {
+        (void)printf("%s: ok (models: %zu, tools: %zu, agents: %zu)\n", path,
+                     count_of(document, "models"), count_of(document, "tools"),
+                     count_of(document, "agents"));
+    }
+    agt_value_builder_free(self.errors);
+    agt_value_unref(document);
+    return code;
+}

@@ -61,8 +61,9 @@ target_compile_options(agent_sdk_flags INTERFACE
 agent_sdk_add_flags(-fno-semantic-interposition -fstack-protector-strong
     -fstack-clash-protection -fcf-protection=full)
 if(NOT sanitizing)
-    # Both hide from a sanitizer what it looks for.
-    agent_sdk_add_flags(-ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr)
+    # Hides from a sanitizer what it looks for. -fzero-call-used-regs is left out: it costs a tenth
+    # of all instructions on the path of a call (callgrind), for functions that hold no secrets.
+    agent_sdk_add_flags(-ftrivial-auto-var-init=zero)
     target_compile_options(agent_sdk_flags INTERFACE
         -U_FORTIFY_SOURCE $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>)
 else()

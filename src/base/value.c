@@ -49,6 +49,8 @@ static const agt_value static_object[2] = {
     STATIC_VALUE(AGT_VALUE_OBJECT, AGT__VALUE_TAINTED | AGT__VALUE_WHOLLY, 1),
 };
 
+agt_value *const agt__value_tainted_null = (agt_value *)(uintptr_t)&static_null[1];
+
 /* The static values are const, the handles are not: nobody writes to a value that is visible. */
 static agt_value *edition(const agt_value pair[2], uint32_t flags)
 {

@@ -42,7 +42,12 @@ agt_status agt__builder_get_status(const agt_value_builder *builder);
 agt_status agt__value_take_taint(const agt_allocator *allocator, agt_value *value,
                                  agt_value **ret_value);
 
+extern agt_value *const agt__value_tainted_null;
+
 /** The null of a tool that gave nothing: static, tainted. */
-agt_value *agt__value_get_tainted_null(void);
+static inline agt_value *agt__value_get_tainted_null(void)
+{
+    return agt__value_tainted_null;
+}
 
 #endif

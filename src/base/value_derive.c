@@ -183,11 +183,6 @@ static bool taint_in_place(agt_value *value)
     return whole;
 }
 
-agt_value *agt__value_get_tainted_null(void)
-{
-    return agt__value_static_null(AGT__VALUE_TAINTED);
-}
-
 agt_status agt__value_take_taint(const agt_allocator *allocator, agt_value *value,
                                  agt_value **ret_value)
 {

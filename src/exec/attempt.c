@@ -23,6 +23,9 @@
 
 #define ORIGIN "exec"
 
+/* An inline function cannot be stopped: when it is due is worked out only if it asks. */
+#define DUE_WHEN_ASKED 0
+
 static uint32_t timeout_ms_of(const agt__call *call)
 {
     uint32_t own = agt__call_options(call)->timeout_ms;
@@ -84,14 +87,15 @@ static void begin_span(agt_tool_call *attempt, agt__call *call, uint64_t start_n
     }
 }
 
-void agt__attempt_init(agt_tool_call *attempt, agt__call *call, uint64_t start_ns)
+static inline void init_attempt(agt_tool_call *attempt, agt__call *call, uint64_t start_ns,
+                                uint64_t due_ns)
 {
     agt_graph *graph = call->graph;
     attempt->call = call;
     attempt->graph = graph;
     attempt->operation = agt__call_operation(call);
     attempt->input = agt__call_input(call);
-    attempt->due_ns = agt__attempt_get_due_ns(call, start_ns);
+    attempt->due_ns = due_ns;
     attempt->start_ns = start_ns;
     attempt->error = NULL;
     attempt->state = NULL;
@@ -104,15 +108,27 @@ void agt__attempt_init(agt_tool_call *attempt, agt__call *call, uint64_t start_n
     if (call->start_ns == 0) {
         call->start_ns = start_ns;
     }
-    if (!agt__tracer_is_silent(graph->runtime->tracer)) {
+    attempt->span = graph->context;
+    if (graph->traced) {
         if (call->span == NULL && call->attempts == 1) {
             begin_span(attempt, call, start_ns);
         }
-        attempt->span = agt_span_get_context(call->span);
+        if (call->span != NULL) {
+            attempt->span = agt_span_get_context(call->span);
+        }
     }
-    if (!agt_span_context_is_valid(&attempt->span)) {
-        attempt->span = graph->context;
-    }
+}
+
+void agt__attempt_init(agt_tool_call *attempt, agt__call *call, uint64_t start_ns)
+{
+    init_attempt(attempt, call, start_ns, agt__attempt_get_due_ns(call, start_ns));
+}
+
+uint64_t agt__attempt_get_limit_ns(const agt_tool_call *attempt)
+{
+    return attempt->due_ns != DUE_WHEN_ASKED
+               ? attempt->due_ns
+               : agt__attempt_get_due_ns(attempt->call, attempt->start_ns);
 }
 
 /* ---- the result ---------------------------------------------------------------------------- */
@@ -238,8 +254,10 @@ void agt__attempt_conclude(agt_tool_call *attempt, uint64_t end_ns)
         agt_budget_amount unused = {AGT_NANOUSD_UNKNOWN, AGT_TOKENS_UNKNOWN, 1};
         table->finish(attempt, call->span, call->extra != NULL ? &call->extra->actual : &unused);
     }
-    agt__free(graph->allocator, attempt->error);
-    attempt->error = NULL;
+    if (attempt->error != NULL) {
+        agt__free(graph->allocator, attempt->error);
+        attempt->error = NULL;
+    }
 }
 
 agt__call *agt__attempt_leave(agt__call *call)
@@ -249,19 +267,36 @@ agt__call *agt__attempt_leave(agt__call *call)
 
 /* ---- inline functions ---------------------------------------------------------------------- */
 
+/* A function that simply succeeded and says nothing: most of the cost of the general way would be
+ * looking at what there is not. */
+static bool conclude_quietly(agt_tool_call *attempt, uint64_t end_ns)
+{
+    agt__call *call = attempt->call;
+    if (attempt->status != AGT_OK || attempt->output != NULL || attempt->error != NULL ||
+        call->output != NULL || call->detail != NULL || attempt->operation->table->finish != NULL) {
+        return false;
+    }
+    call->output = agt__value_get_tainted_null();
+    call->outcome = AGT_OUTCOME_OK;
+    call->end_ns = end_ns;
+    call->run_ns += end_ns - attempt->start_ns;
+    return true;
+}
+
 static agt__call *run_inline(agt__call *call)
 {
     agt_graph *graph = call->graph;
-    agt_tool_call attempt;
+    agt_tool_call attempt; /* not initialised as a whole: this is the path of every inline call */
     bool pending = false;
-    memset(&attempt.span, 0, sizeof(attempt.span));
     attempt.is_live = false;
     attempt.is_blocking = false;
-    agt__attempt_init(&attempt, call, graph->last_ns);
+    init_attempt(&attempt, call, graph->last_ns, DUE_WHEN_ASKED);
     attempt.status = attempt.operation->table->start(&attempt, &attempt.output, &pending);
     AGT_ASSERT(!pending);
     graph->last_ns = agt__runtime_now_ns(graph->runtime);
-    agt__attempt_conclude(&attempt, graph->last_ns);
+    if (!conclude_quietly(&attempt, graph->last_ns)) {
+        agt__attempt_conclude(&attempt, graph->last_ns);
+    }
     return agt__attempt_leave(call);
 }
 

@@ -79,7 +79,7 @@ typedef struct agt__call_extra {
 struct agt__call {
     agt__mpsc_node ready; /* first: in the graph's queues while ready */
     agt_graph *graph;
-    agt__operation *operation; /* referenced; NULL: unknown tool */
+    agt__operation *operation; /* NULL: unknown tool; the executor's, or referenced (see below) */
     agt_value *input;          /* as given */
     agt_value *bound;          /* with bindings filled in; NULL = input */
     agt_value *output;
@@ -95,8 +95,9 @@ struct agt__call {
     uint16_t attempts;
     uint8_t outcome;
     uint8_t flags;
-    bool held;     /* not released: `open` counts one more */
-    bool resolved; /* settled, outcome final: guarded by the graph's mutex in open graphs */
+    bool owns_operation; /* `operation` is referenced by the call itself */
+    bool held;           /* not released: `open` counts one more */
+    bool resolved;       /* settled, outcome final: guarded by the graph's mutex in open graphs */
 };
 
 /* What the call runs now. */

@@ -71,18 +71,11 @@ static agt__call *pop_ready(agt_graph *graph)
 
 /* ---- before the doors ---------------------------------------------------------------------- */
 
-bool agt__call_is_plain(const agt__call *call)
+bool agt__call_has_plain_extra(const agt__call *call)
 {
-    const agt_graph *graph = call->graph;
-    const agt_executor *executor = graph->executor;
-    if (executor != NULL && (executor->policy_count > 0 || executor->journal != NULL)) {
-        return false;
-    }
-    if (agt__call_options(call)->budget != NULL || call->operation == NULL) {
-        return false;
-    }
     const agt__call_extra *extra = call->extra;
-    return extra == NULL || (extra->on_settled == NULL && extra->replacement == NULL);
+    return extra->on_settled == NULL && extra->replacement == NULL && call->operation != NULL &&
+           (extra->options == NULL || extra->options->given.budget == NULL);
 }
 
 static agt_outcome refuse_unknown_tool(const agt__call *call, agt_error *err)
@@ -313,6 +306,25 @@ static agt__call *release_dependents(agt__call *call, bool on_worker)
     return next;
 }
 
+/* So many more calls are settled; the last one has the loop end the run. */
+static void take_off_remaining(agt_graph *graph, uint32_t count)
+{
+    if (atomic_fetch_sub_explicit(&graph->remaining, count, memory_order_acq_rel) == count) {
+        agt__engine_poke(graph);
+    }
+}
+
+/* What the loop settled is taken off together: one atomic operation a turn instead of one a call.
+ */
+static void take_off_settled(agt_graph *graph)
+{
+    uint32_t settled = graph->settled;
+    graph->settled = 0;
+    if (settled > 0) {
+        take_off_remaining(graph, settled);
+    }
+}
+
 /* Calls that joined this one get what it got. */
 static void share_with_followers(agt__call *call)
 {
@@ -330,7 +342,7 @@ agt__call *agt__engine_finish(agt__call *call, bool on_worker)
 {
     agt_graph *graph = call->graph;
     AGT_DEBUG_ASSERT(call->outcome != AGT_OUTCOME_NONE);
-    if (!agt__tracer_is_silent(graph->runtime->tracer)) {
+    if (graph->traced) {
         end_span(call);
     }
     if (call->extra != NULL) {
@@ -342,10 +354,17 @@ agt__call *agt__engine_finish(agt__call *call, bool on_worker)
             call->extra->on_settled(graph, call->index, call->extra->user_data);
         }
     }
-    count_outcome(call);
+    if (call->outcome != AGT_OUTCOME_OK || graph->batch != AGT_BATCH_ISOLATE) {
+        count_outcome(call);
+    }
     agt__call *next = release_dependents(call, on_worker);
-    if (atomic_fetch_sub_explicit(&graph->remaining, 1, memory_order_acq_rel) == 1) {
-        agt__engine_poke(graph);
+    if (on_worker) {
+        take_off_remaining(graph, 1);
+    } else {
+        graph->settled++;
+        if (!graph->draining) {
+            take_off_settled(graph);
+        }
     }
     return next;
 }
@@ -506,6 +525,7 @@ static void drain(agt_graph *graph)
         agt__engine_run_chain(call);
     }
     graph->draining = false;
+    take_off_settled(graph);
     if (graph->ready_first != NULL || graph->next_root < graph->root_count) {
         agt__engine_poke(graph);
     }

@@ -182,6 +182,7 @@ static agt_status fill_tool(agt_executor *executor, agt_tool *tool, const char *
     if (tool->name == NULL || (config->description != NULL && tool->description == NULL)) {
         return agt__error_nomem(err, ORIGIN);
     }
+    tool->executor = executor;
     tool->cost_nanousd = config->cost_nanousd;
     tool->operation = (agt__operation){
         .table = table,

@@ -12,6 +12,7 @@
  * behind it. */
 struct agt_tool {
     agt__operation operation; /* first */
+    agt_executor *executor;   /* that it belongs to; borrowed */
     char *name;
     char *description; /* NULL = none */
     int64_t cost_nanousd;

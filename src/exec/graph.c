@@ -17,6 +17,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/value.h"
 
 #include <string.h>
 
@@ -111,11 +112,17 @@ static void free_extra(agt__call *call)
 
 static void clear_result(agt__call *call)
 {
-    agt_value_unref(call->output);
+    if (call->output != agt__value_get_tainted_null()) {
+        agt_value_unref(call->output);
+    }
+    if (call->bound != NULL) {
+        agt_value_unref(call->bound);
+    }
+    if (call->detail != NULL) {
+        agt__free(call->graph->allocator, call->detail);
+    }
     call->output = NULL;
-    agt_value_unref(call->bound);
     call->bound = NULL;
-    agt__free(call->graph->allocator, call->detail);
     call->detail = NULL;
 }
 
@@ -127,7 +134,9 @@ static void free_calls(agt_graph *graph)
         clear_result(call);
         free_extra(call);
         agt_value_unref(call->input);
-        agt__operation_unref(call->operation);
+        if (call->owns_operation) {
+            agt__operation_unref(call->operation);
+        }
     }
     for (size_t i = 0; i < AGT__CHUNKS; i++) {
         agt__free(graph->allocator, graph->chunks[i]);
@@ -210,9 +219,19 @@ static agt_status need_chunk(agt_graph *graph)
     return graph->chunks[chunk] != NULL ? AGT_OK : AGT_E_NOMEM;
 }
 
+typedef struct new_call {
+    agt__operation *operation;    /* NULL: unknown tool */
+    const agt_executor *executor; /* that owns the operation; NULL = none */
+    const char *unknown_tool;
+    const agt_value *input;
+    const agt_call_options *options;
+    agt__settled_fn on_settled;
+    void *user_data;
+} new_call;
+
 /* One more call, not filled in; lock held. */
-static agt_status add_call(agt_graph *graph, agt__operation *operation, const agt_value *input,
-                           agt__call **ret_call, agt_error *err)
+static agt_status add_call(agt_graph *graph, const new_call *wanted, agt__call **ret_call,
+                           agt_error *err)
 {
     agt_status status = need_chunk(graph);
     if (status == AGT_E_LIMIT) {
@@ -225,10 +244,15 @@ static agt_status add_call(agt_graph *graph, agt__operation *operation, const ag
     agt__call *call = agt__graph_get_call(graph, graph->count);
     *call = (agt__call){
         .graph = graph,
-        .operation = operation != NULL ? agt__operation_ref(operation) : NULL,
-        .input = input != NULL ? agt_value_ref(input) : agt_value_empty_object(),
+        .operation = wanted->operation,
+        .input = wanted->input != NULL ? agt_value_ref(wanted->input) : agt_value_empty_object(),
         .index = graph->count,
+        /* The executor, which the graph holds, keeps its tools for good. */
+        .owns_operation = wanted->executor != graph->executor,
     };
+    if (call->owns_operation) {
+        (void)agt__operation_ref(call->operation);
+    }
     call->held = true;
     atomic_store_explicit(&call->open, 1, memory_order_relaxed);
     if (is_growing(graph)) {
@@ -245,7 +269,9 @@ static void drop_last_call(agt_graph *graph)
     agt__call *call = agt__graph_get_call(graph, graph->count - 1);
     free_extra(call);
     agt_value_unref(call->input);
-    agt__operation_unref(call->operation);
+    if (call->owns_operation) {
+        agt__operation_unref(call->operation);
+    }
     if (is_growing(graph)) {
         atomic_fetch_sub_explicit(&graph->remaining, 1, memory_order_relaxed);
     }
@@ -285,15 +311,6 @@ static agt_status add_options(agt__call *call, const agt_call_options *options, 
     return AGT_OK;
 }
 
-typedef struct new_call {
-    agt__operation *operation;
-    const char *unknown_tool;
-    const agt_value *input;
-    const agt_call_options *options;
-    agt__settled_fn on_settled;
-    void *user_data;
-} new_call;
-
 static agt_status fill_extra(agt__call *call, const new_call *wanted, agt_error *err)
 {
     if (wanted->options != NULL) {
@@ -329,7 +346,7 @@ static agt_status add_new_call(agt_graph *graph, const new_call *wanted, agt_cal
         return status;
     }
     agt__call *call;
-    status = add_call(graph, wanted->operation, wanted->input, &call, err);
+    status = add_call(graph, wanted, &call, err);
     if (status == AGT_OK) {
         status = fill_extra(call, wanted, err);
         if (status != AGT_OK) {
@@ -352,6 +369,7 @@ agt_status agt_graph_add_call(agt_graph *graph, const char *tool, const agt_valu
     agt_tool *found = agt_executor_get_tool(graph->executor, tool); /* no executor: no tools */
     return add_new_call(graph,
                         &(new_call){.operation = found != NULL ? &found->operation : NULL,
+                                    .executor = graph->executor,
                                     .unknown_tool = found == NULL ? tool : NULL,
                                     .input = input,
                                     .options = options},
@@ -365,9 +383,12 @@ agt_status agt_graph_add_tool_call(agt_graph *graph, agt_tool *tool, const agt_v
     if (tool == NULL) {
         return agt__error_set(err, AGT_E_INVALID, ORIGIN, "tool is NULL");
     }
-    return add_new_call(
-        graph, &(new_call){.operation = &tool->operation, .input = input, .options = options},
-        ret_call, err);
+    return add_new_call(graph,
+                        &(new_call){.operation = &tool->operation,
+                                    .executor = tool->executor,
+                                    .input = input,
+                                    .options = options},
+                        ret_call, err);
 }
 
 agt_status agt__graph_add_operation(agt_graph *graph, agt__operation *operation,
@@ -441,6 +462,7 @@ static agt_status add_edge(agt_graph *graph, uint32_t to, uint32_t from_index, a
         from->first_edge = number;
     }
     from->last_edge = number;
+    graph->has_backward_edges |= to < from_index;
     atomic_fetch_add_explicit(&call->open, 1, memory_order_relaxed);
     return AGT_OK;
 }
@@ -584,7 +606,7 @@ agt_status agt_graph_seal(agt_graph *graph, agt_error *err)
     if (graph->sealed || graph->open) {
         return AGT_OK; /* an open graph cannot have a cycle: edges lead from old to new */
     }
-    if (graph->edge_count > 0) {
+    if (graph->has_backward_edges) { /* else the order of adding is an order */
         uint32_t *work = agt__alloc(graph->allocator, 2 * (size_t)graph->count * sizeof(*work));
         if (work == NULL) {
             return agt__error_nomem(err, ORIGIN);

@@ -31,7 +31,9 @@ struct agt_graph {
     uint32_t quorum;
     bool open;
     bool sealed;
-    bool has_own_options; /* some call has options of its own */
+    bool has_own_options;    /* some call has options of its own */
+    bool has_backward_edges; /* some edge leads to a call added earlier: there may be a cycle */
+    bool plain; /* no budget, policy or journal: only extras can make calls not plain */
 
     /* Edges stand in one array. In an open graph that runs, the mutex guards adding, releasing and
      * following edges. */
@@ -55,9 +57,10 @@ struct agt_graph {
     agt__run run;
     agt_span *span;           /* of the run, if it has no parent */
     agt_span_context context; /* parent of the calls' spans */
-    bool timed;               /* record times of inline calls too */
+    bool traced;              /* spans are recorded */
     uint64_t start_ns, end_ns;
-    _Atomic uint32_t remaining; /* unsettled calls, plus one while open */
+    _Atomic uint32_t remaining; /* unsettled calls, plus one while open, plus `settled` */
+    uint32_t settled;           /* on the loop, not yet taken off `remaining` */
     _Atomic uint32_t succeeded; /* counted for quorums only */
     _Atomic uint32_t failed;
     _Atomic uint32_t first_failure; /* index plus 1 */
@@ -139,8 +142,14 @@ void agt__engine_cancel(agt_graph *graph, agt_outcome outcome);
 /** Run @call, and what becomes ready in place behind it. @threads loop */
 void agt__engine_run_chain(agt__call *call);
 
+/** agt__call_is_plain() for a call with extras. */
+bool agt__call_has_plain_extra(const agt__call *call);
+
 /** Whether the call needs no door and no hook: it may run and settle on any thread. */
-bool agt__call_is_plain(const agt__call *call);
+static inline bool agt__call_is_plain(const agt__call *call)
+{
+    return call->graph->plain && (call->extra == NULL || agt__call_has_plain_extra(call));
+}
 
 /**
  * Everything before the doors: was the run cancelled, did a dependency fail, inputs bound, does the
@@ -195,6 +204,9 @@ void agt__attempt_init(agt_tool_call *attempt, agt__call *call, uint64_t start_n
 
 /** When an attempt that starts at @start_ns is due; UINT64_MAX = never. */
 uint64_t agt__attempt_get_due_ns(const agt__call *call, uint64_t start_ns);
+
+/** When @attempt is due; UINT64_MAX = never. */
+uint64_t agt__attempt_get_limit_ns(const agt_tool_call *attempt);
 
 /** Link an attempt on the heap into the graph's list; it takes its references. @threads loop */
 void agt__live_link(agt__live *live);

@@ -78,6 +78,7 @@ static void clear_run(agt_graph *graph)
     memset(&graph->run, 0, sizeof(graph->run));
     memset(&graph->context, 0, sizeof(graph->context));
     atomic_store(&graph->remaining, graph->count + (graph->open ? 1u : 0u));
+    graph->settled = 0;
     atomic_store(&graph->succeeded, 0);
     atomic_store(&graph->failed, 0);
     atomic_store(&graph->first_failure, 0);
@@ -112,11 +113,15 @@ static agt_status prepare_run(agt_graph *graph, const agt_call_options *options,
     return status;
 }
 
-static void use_executor_budget(agt_graph *graph)
+static void use_executor(agt_graph *graph)
 {
-    if (graph->options.given.budget == NULL && graph->executor != NULL) {
-        graph->options.given.budget = agt_budget_ref(graph->executor->budget);
+    const agt_executor *executor = graph->executor;
+    if (graph->options.given.budget == NULL && executor != NULL) {
+        graph->options.given.budget = agt_budget_ref(executor->budget);
     }
+    graph->traced = !agt__tracer_is_silent(graph->runtime->tracer);
+    graph->plain = graph->options.given.budget == NULL &&
+                   (executor == NULL || (executor->policy_count == 0 && executor->journal == NULL));
 }
 
 /* The span of the run; a graph that has a parent has none of its own. */
@@ -170,7 +175,7 @@ agt_status agt_graph_start(agt_graph *graph, const agt_call_options *options, ag
     }
     (void)agt__graph_ref(graph); /* the task's */
     (void)agt__graph_ref(graph); /* the run's */
-    use_executor_budget(graph);
+    use_executor(graph);
     inherit_options(graph);
     begin_trace(graph);
     *ret_task = agt_task_ref(graph->task);
@@ -200,7 +205,7 @@ agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
     (void)agt__graph_ref(graph); /* the run's */
     agt__options outer = {.given = *agt__tool_call_get_options(call), .deadline_ns = call->due_ns};
     agt__options_inherit(&graph->options, &outer);
-    use_executor_budget(graph);
+    use_executor(graph);
     inherit_options(graph);
     graph->start_ns = agt__runtime_now_ns(graph->runtime);
     graph->context =

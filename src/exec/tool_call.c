@@ -50,7 +50,7 @@ agt_span_context agt_tool_call_get_span(const agt_tool_call *call)
 
 uint32_t agt_tool_call_get_remaining_ms(const agt_tool_call *call)
 {
-    uint64_t due = call->due_ns;
+    uint64_t due = agt__attempt_get_limit_ns(call);
     if (due == UINT64_MAX) {
         return AGT_MS_NONE;
     }
@@ -239,7 +239,7 @@ agt_tool_call *agt__tool_call_get_parent(const agt_tool_call *call)
 
 uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call)
 {
-    return call->due_ns;
+    return agt__attempt_get_limit_ns(call);
 }
 
 agt_outcome agt__tool_call_get_outcome(const agt_tool_call *call)

@@ -35,10 +35,20 @@ static const agt__operation_table function_table = {
     .destroy = destroy_tool,
 };
 
+/* A tool that costs nothing has nothing to book. */
+static const agt__operation_table free_function_table = {
+    .kind = "function",
+    .start = start_function,
+    .destroy = destroy_tool,
+};
+
 static agt_status init_function(agt_tool *tool, const void *ctx, agt_error *err)
 {
     (void)err;
     ((function_tool *)(void *)tool)->fn = *(const agt_tool_fn *)ctx;
+    if (tool->cost_nanousd == 0) {
+        tool->operation.table = &free_function_table;
+    }
     return AGT_OK;
 }
 

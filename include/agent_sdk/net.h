@@ -57,7 +57,8 @@ typedef struct agt_http_handler {
     /** @return false to stop reading: the request ends with AGT_E_CANCELLED */
     bool (*on_data)(void *user_data, const void *bytes, size_t size);
     /** @param err  NULL if the exchange is complete, whatever its HTTP status; else what went
-     *              wrong: AGT_E_NETWORK, AGT_E_TIMEOUT, AGT_E_LIMIT, AGT_E_CANCELLED */
+     *              wrong: AGT_E_NETWORK, AGT_E_TIMEOUT, AGT_E_LIMIT, AGT_E_CANCELLED,
+     *              AGT_E_DENIED (a private address), AGT_E_IO (no socket), AGT_E_NOMEM */
     void (*on_done)(void *user_data, const agt_error *err);
 } agt_http_handler;
 

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "base/mem.h"
+#include "net/http.h"
 #include "net/loop_impl.h"
 #include "net/process.h"
 
@@ -11,6 +12,7 @@
 
 struct agt__net_io {
     agt__loop *loop;
+    agt__http *http;
     agt__processes *processes;
     agt_io table;
 };
@@ -19,18 +21,14 @@ static agt_status http_start(void *ctx, const agt_http_request *request,
                              const agt_http_handler *handler, void *user_data,
                              agt_http_exchange **ret_exchange, agt_error *err)
 {
-    (void)ctx;
-    (void)request;
-    (void)handler;
-    (void)user_data;
-    (void)ret_exchange;
-    return agt__error_set(err, AGT_E_UNSUPPORTED, ORIGIN, "HTTP is not available");
+    agt__net_io *io = ctx;
+    return agt__http_start(io->http, request, handler, user_data, ret_exchange, err);
 }
 
 static void http_cancel(void *ctx, agt_http_exchange *exchange)
 {
     (void)ctx;
-    (void)exchange;
+    agt__http_cancel(exchange);
 }
 
 static agt_status process_start(void *ctx, const agt_process_config *config,
@@ -66,7 +64,8 @@ agt_status agt__net_io_new(agt__loop *loop, agt__net_io **ret_io, agt_error *err
         return agt__error_nomem(err, ORIGIN);
     }
     io->loop = loop;
-    agt_status status = agt__processes_new(loop, &io->processes, err);
+    agt_status status = agt__http_new(loop, &io->http, err);
+    status = status != AGT_OK ? status : agt__processes_new(loop, &io->processes, err);
     if (status != AGT_OK) {
         agt__net_io_free(io);
         return status;
@@ -86,6 +85,7 @@ const agt_io *agt__net_io_get_table(agt__net_io *io)
 
 void agt__net_io_stop(agt__net_io *io)
 {
+    agt__http_stop(io->http);
     agt__processes_stop(io->processes);
 }
 
@@ -99,6 +99,7 @@ void agt__net_io_free(agt__net_io *io)
     if (io == NULL) {
         return;
     }
+    agt__http_free(io->http);
     agt__processes_free(io->processes);
     agt__free(io->loop->allocator, io);
 }

@@ -375,17 +375,31 @@ static agt_status give_up(const schema_check *c, agt_error *err)
                                 AGT__SCHEMA_DEPTH_MAX);
 }
 
+/* The second pass came to its limit: the answer of the first one stands, without a reason. */
+static agt_status explain_nothing(const agt_schema *schema, agt_value **ret_place, agt_error *err)
+{
+    if (ret_place != NULL && agt_value_new_string(schema->allocator, "", ret_place) != AGT_OK) {
+        return agt__error_nomem(err, ORIGIN);
+    }
+    return agt__error_set(err, AGT_E_SCHEMA, ORIGIN,
+                          "at the top: does not fit; to find out why takes too much work");
+}
+
 /* The second pass: find out why @value does not fit, and say it. */
 static agt_status explain(const agt_schema *schema, const agt_value *value, uint64_t work,
                           agt_value **ret_place, agt_error *err)
 {
     schema_trace why = {.path = NULL};
     schema_check c = {.schema = schema, .trace = &why, .work = work};
+    bool fits = agt__schema_check_node(&c, schema->root, value, NULL);
     agt_status status;
-    if (agt__schema_check_node(&c, schema->root, value, NULL) || c.status != AGT_OK) {
-        status = c.status != AGT_OK ? give_up(&c, err)
-                                    : agt__error_set(err, AGT_E_INTERNAL, ORIGIN,
-                                                     "a value fits the second time it is checked");
+    if (c.status == AGT_E_LIMIT) {
+        status = explain_nothing(schema, ret_place, err);
+    } else if (c.status != AGT_OK) {
+        status = give_up(&c, err);
+    } else if (fits) {
+        status = agt__error_set(err, AGT_E_INTERNAL, ORIGIN,
+                                "a value fits the second time it is checked");
     } else {
         status = ret_place != NULL
                      ? agt__schema_report_place(schema->allocator, &why.problem, ret_place)

@@ -101,12 +101,13 @@ static void keep_closest(schema_check *c, contest *all, const schema_node *alter
     }
 }
 
-/* Whether an alternative is there only to allow null. */
-static bool is_null(const schema_node *node)
+/* Whether an alternative is worth a mention: not one that allows nothing, or only null. */
+static bool is_real(const schema_node *node)
 {
     node = agt__schema_follow(node);
-    return node->rule_count == 1 && node->rules[0].kind == SCHEMA_TYPE &&
-           node->rules[0].types == 1u << AGT_VALUE_NULL;
+    bool is_null = node->rule_count == 1 && node->rules[0].kind == SCHEMA_TYPE &&
+                   node->rules[0].types == 1u << AGT_VALUE_NULL;
+    return node->kind != SCHEMA_NOTHING && !is_null;
 }
 
 /* Make the closest problem the one that is reported. */
@@ -129,7 +130,7 @@ static void settle(schema_check *c, contest *all, const schema_node *node, const
     }
     size_t count = 0;
     for (size_t i = 0; i < rule->as.list->count; i++) {
-        count += is_null(rule->as.list->nodes[i]) ? 0 : 1;
+        count += is_real(rule->as.list->nodes[i]) ? 1 : 0;
     }
     if (problem->alternatives == 0 && count > 1) {
         problem->alternatives = count;

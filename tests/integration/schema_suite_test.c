@@ -42,7 +42,8 @@ static agt_value *parse_file(const char *path)
     char *text = agt_test_read_file(path, &size);
     agt_value *value = NULL;
     agt_error err = {0};
-    agt_json_config config = AGT_CONFIG(agt_json_config, .number_bytes_max = 4096);
+    agt_json_config config =
+        AGT_CONFIG(agt_json_config, .nodes_max = 10000000, .number_bytes_max = 4096);
     if (agt_json_parse(NULL, text, size, &config, &value, &err) != AGT_OK) {
         fail_msg("%s: %s", path, err.message);
     }

@@ -497,6 +497,31 @@ static void test_work_is_limited(void **state)
     agt_schema_unref(schema);
 }
 
+/* Trying all alternatives in order to explain is more work than finding out that none fits. */
+static void test_what_takes_too_long_to_explain(void **state)
+{
+    (void)state;
+    agt_schema *schema = compile("{\"items\": {\"anyOf\": [{\"properties\": {\"k\": {\"enum\": "
+                                 "[1, 2, 3, 4, 5, 6, 7, 8, 9]}}}, false]}}");
+    agt_value *value = parse("[{\"k\": 9}, {\"k\": 9}, {\"k\": 9}, {\"k\": 10}]");
+    agt_value *place = NULL;
+    agt_error err = {0};
+    uint64_t work = 10; /* the least with which it is found that the value does not fit */
+    while (agt__schema_check_limited(schema, value, work, NULL, NULL) == AGT_E_LIMIT) {
+        work++;
+    }
+    assert_int_equal(agt__schema_check_limited(schema, value, work, &place, &err), AGT_E_SCHEMA);
+    assert_string_equal(err.message,
+                        "at the top: does not fit; to find out why takes too much work");
+    assert_string_equal(agt_value_get_string(place, NULL), "");
+    agt_value_unref(place);
+    assert_int_equal(agt_schema_check(schema, value, NULL, &err), AGT_E_SCHEMA);
+    assert_string_equal(err.message, "/3/k: expected one of 1, 2, 3, 4, 5, 6, 7, 8 or 9, found the "
+                                     "number 10");
+    agt_value_unref(value);
+    agt_schema_unref(schema);
+}
+
 /* Items that differ only below what the hash looks at are compared, and the work is counted. */
 static void test_comparing_is_work(void **state)
 {
@@ -618,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_depth_is_limited),
         cmocka_unit_test(test_dynamic_loops_end),
         cmocka_unit_test(test_work_is_limited),
+        cmocka_unit_test(test_what_takes_too_long_to_explain),
         cmocka_unit_test(test_comparing_is_work),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_the_common_path_allocates_nothing),

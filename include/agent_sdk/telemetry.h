@@ -153,7 +153,10 @@ typedef struct agt_span_listener {
 AGT_API AGT_MUST_CHECK agt_status agt_tracer_add_listener(agt_tracer *tracer,
                                                           const agt_span_listener *listener);
 
-/** What became of the spans: created = exported + dropped + queued (open ones included). */
+/**
+ * What became of the spans: created = exported + dropped + queued (open ones included). While other
+ * threads make spans, those that they drop may be among the queued for a moment.
+ */
 typedef struct agt_tracer_counts {
     size_t struct_size;
     uint64_t created, exported, dropped, queued;

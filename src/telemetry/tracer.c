@@ -28,7 +28,8 @@
 
 enum {
     SPANS_MAX_DEFAULT = 16384,
-    SPANS_MAX_LIMIT = 1 << 24
+    SPANS_MAX_LIMIT = 1 << 24,
+    LOOKS_MAX = 16 /* at counts that change meanwhile */
 };
 
 /* ---- making a tracer ------------------------------------------------------------------------- */
@@ -384,12 +385,18 @@ void agt__tracer_recycle(agt_tracer *tracer, agt_span *spans, bool exported)
 void agt_tracer_get_counts(const agt_tracer *tracer, agt_tracer_counts *ret_counts)
 {
     agt_tracer_counts counts = {.struct_size = sizeof(counts)};
-    if (tracer != NULL) {
-        /* `created` last: each span that is counted below was created before. */
+    bool moved = tracer != NULL;
+    for (int i = 0; moved && i < LOOKS_MAX; i++) {
+        /* `created` last: each span that is counted as gone was created before. Looking again tells
+         * whether the three belong together. */
         counts.exported = atomic_load_explicit(&tracer->exported.value, memory_order_acquire);
         counts.dropped = atomic_load_explicit(&tracer->dropped.value, memory_order_acquire);
-        counts.created = atomic_load_explicit(&tracer->sequence.value, memory_order_relaxed);
+        counts.created = atomic_load_explicit(&tracer->sequence.value, memory_order_acquire);
         counts.queued = counts.created - counts.exported - counts.dropped;
+        moved =
+            counts.exported !=
+                atomic_load_explicit(&tracer->exported.value, memory_order_relaxed) ||
+            counts.dropped != atomic_load_explicit(&tracer->dropped.value, memory_order_relaxed);
     }
     agt__report_write(ret_counts, &counts, sizeof(counts));
 }

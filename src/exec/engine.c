@@ -587,3 +587,8 @@ void agt__engine_cancel(agt_graph *graph, agt_outcome outcome)
     agt__doors_cancel_parked(graph);
     agt__engine_poke(graph);
 }
+
+void agt__graph_cancel(agt_graph *graph)
+{
+    agt__engine_cancel(graph, AGT_OUTCOME_CANCELLED);
+}

@@ -186,6 +186,12 @@ agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
                                 const agt_call_options *options, agt_task **ret_task,
                                 agt_error *err);
 
+/**
+ * Cancel a graph that runs within a call, from the call's own operation: what is not settled is
+ * cancelled; an open graph is closed. Loop thread.
+ */
+void agt__graph_cancel(agt_graph *graph);
+
 /* ---- reading what a task ran --------------------------------------------------------------- */
 
 /** What call @index ran; borrowed from @results. */

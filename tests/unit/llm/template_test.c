@@ -155,7 +155,7 @@ static const refusal refusals[] = {
     {"{{@index}}", AGT_E_NOT_FOUND, 0, "outside of a section"},
     {"{{#files}}{{.nme}}{{/files}}", AGT_E_NOT_FOUND, 0, ".nme is not there: . is an object"},
     {"{{#list}}{{@key}}{{/list}}", AGT_E_NOT_FOUND, 0, "@key is not there"},
-    {"{{name|round2}}", AGT_E_TYPE, 0, "name: `round2` wants a number, this is a string"},
+    {"{{name|round2}}", AGT_E_TYPE, 0, "name: `round2` wants a number, found string"},
     {"{{n|upper}}", AGT_E_TYPE, 0, "wants a string"},
     {"{{n|count}}", AGT_E_TYPE, 0, "wants an array"},
 };

@@ -37,8 +37,15 @@
 #define AGT__ATTR_STEP           "agent_sdk.step"     /* number of an agent's step, from 1    */
 #define AGT__ATTR_COST           "agent_sdk.cost_nanousd"
 #define AGT__ATTR_SIMULATED      "agent_sdk.simulated" /* true on calls of scripted models     */
-#define AGT__ATTR_RUN_ID         "agent_sdk.run_id"
-#define AGT__ATTR_EXIT_STATUS    "process.exit.code"
-#define AGT__ATTR_HTTP_STATUS    "http.response.status_code"
+/* Sums over an agent's work, under names of their own so that nobody adds them to the parts. */
+#define AGT__ATTR_STEPS                "agent_sdk.steps"
+#define AGT__ATTR_TOOL_CALLS           "agent_sdk.tool_calls"
+#define AGT__ATTR_TOTAL_TOKENS         "agent_sdk.total_tokens"
+#define AGT__ATTR_TOTAL_COST           "agent_sdk.total_cost_nanousd"
+#define AGT__ATTR_TOTAL_SIMULATED_COST "agent_sdk.total_simulated_nanousd"
+
+#define AGT__ATTR_RUN_ID               "agent_sdk.run_id"
+#define AGT__ATTR_EXIT_STATUS          "process.exit.code"
+#define AGT__ATTR_HTTP_STATUS          "http.response.status_code"
 
 #endif

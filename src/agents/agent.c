@@ -1,0 +1,395 @@
+/*
+ * The agent as an object: a name, a model, tools, limits. Immutable, one allocation, nothing runs.
+ *
+ * Names, texts and the list of tools stand behind the struct in the same block. The values that all
+ * requests share (system prompt, tools) are made by the first run and kept; they are the only thing
+ * that changes, on the loop thread of the agent's one runtime.
+ *
+ * Threads: any, except for what is said above.
+ */
+#include "agents/agent.h"
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "base/value.h"
+#include "llm/message.h"
+#include "llm/model.h"
+#include "runtime/runtime.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char origin[] = "agents/agent";
+
+enum {
+    steps_default = 50,
+    tool_calls_default = 200,
+    repeats_default = 3,
+    name_bytes_max = 127
+};
+
+/* ---- the table --------------------------------------------------------------------------------
+ */
+
+static agt_status start(agt_tool_call *call, agt_value **ret_output, bool *ret_pending)
+{
+    (void)ret_output;
+    agt_agent *agent = (agt_agent *)agt__tool_call_get_operation(call);
+    return agt__agent_start(call, agent, AGT__AGENT_ALONE, ret_pending);
+}
+
+static void destroy(agt__operation *operation)
+{
+    agt_agent *agent = (agt_agent *)operation;
+    agt_value_unref(agent->system);
+    agt_value_unref(agent->tools_value);
+    agt_schema_unref(agent->output_schema);
+    agt_executor_unref(agent->executor);
+    agt_model_unref(agent->model);
+    agt_runtime *runtime = agent->runtime;
+    agt__free(operation->allocator, agent);
+    agt__runtime_unref(runtime);
+}
+
+static const agt__operation_table table = {
+    .kind = "agent",
+    .start = start,
+    .cancel = agt__agent_cancel,
+    .begin_span = agt__agent_begin_span,
+    .finish = agt__agent_finish,
+    .destroy = destroy,
+};
+
+/* ---- making one -------------------------------------------------------------------------------
+ */
+
+static agt_status check_config(const agt_agent_config *config, agt_error *err)
+{
+    const char *texts[] = {config->name, config->instructions, config->description};
+    if (config->name == NULL || config->name[0] == '\0' || config->model == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "an agent needs a name and a model");
+    }
+    if (strlen(config->name) > name_bytes_max) {
+        return agt__error_set(err, AGT_E_INVALID, origin,
+                              "the name of an agent has at most %d bytes", name_bytes_max);
+    }
+    if (config->tools != NULL && config->tools[0] != NULL && config->executor == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin,
+                              "agent \"%s\" has tools but no executor that knows them",
+                              config->name);
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i] != NULL && !agt__utf8_is_valid(texts[i], strlen(texts[i]))) {
+            return agt__error_set(err, AGT_E_INVALID, origin,
+                                  "name, instructions and description of an agent are UTF-8");
+        }
+    }
+    return AGT_OK;
+}
+
+static agt_status find_tools(agt_agent *agent, const agt_agent_config *config, agt_error *err)
+{
+    for (size_t i = 0; i < agent->tool_count; i++) {
+        agent->tools[i] = agt_executor_get_tool(config->executor, config->tools[i]);
+        if (agent->tools[i] == NULL) {
+            return agt__error_set(err, AGT_E_NOT_FOUND, origin,
+                                  "agent \"%s\": there is no tool \"%s\"", config->name,
+                                  config->tools[i]);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (agent->tools[k] == agent->tools[i]) {
+                return agt__error_set(err, AGT_E_INVALID, origin,
+                                      "agent \"%s\" names tool \"%s\" twice", config->name,
+                                      config->tools[i]);
+            }
+        }
+    }
+    return AGT_OK;
+}
+
+static void set_limits(agt_agent *agent, const agt_agent_limits *limits)
+{
+    agent->limits = *limits;
+    agent->limits.struct_size = sizeof(agent->limits);
+    if (limits->steps_max == 0) {
+        agent->limits.steps_max = steps_default;
+    }
+    if (limits->tool_calls_max == 0) {
+        agent->limits.tool_calls_max = tool_calls_default;
+    }
+    if (limits->repeats_max == 0) {
+        agent->limits.repeats_max = repeats_default;
+    }
+}
+
+static void set_operation(agt_agent *agent, const agt_allocator *allocator, const char *name)
+{
+    agent->operation.table = &table;
+    agent->operation.allocator = allocator;
+    agent->operation.name = name;
+    agent->operation.mode = AGT_TOOL_ASYNC;
+    /* What its tools did, they say themselves; asking again is up to whoever asks. */
+    agent->operation.effect = AGT_EFFECT_IDEMPOTENT;
+    agent->operation.timeout_ms = AGT_MS_NONE;
+    atomic_init(&agent->operation.refs, 1);
+}
+
+/* Copies @text to where *at is, and moves that behind it. */
+static const char *place_text(char **at, const char *text)
+{
+    if (text == NULL) {
+        return NULL;
+    }
+    size_t size = strlen(text) + 1;
+    char *copy = *at;
+    memcpy(copy, text, size);
+    *at += size;
+    return copy;
+}
+
+static size_t text_size(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
+agt_status agt_agent_new(agt_runtime *runtime, const agt_agent_config *config,
+                         agt_agent **ret_agent, agt_error *err)
+{
+    agt_agent_config own;
+    if (runtime == NULL || config == NULL || ret_agent == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin,
+                              "runtime, config and ret_agent are required");
+    }
+    agt_status status = agt__config_read(&own, sizeof(own), config, err);
+    if (status == AGT_OK) {
+        status = check_config(&own, err);
+    }
+    if (status != AGT_OK) {
+        return status;
+    }
+    size_t tool_count = 0;
+    while (own.tools != NULL && own.tools[tool_count] != NULL) {
+        tool_count++;
+    }
+    const agt_allocator *allocator = agt_runtime_get_allocator(runtime);
+    size_t tools_size = tool_count * sizeof(agt_tool *);
+    agt_agent *agent = agt__calloc(allocator, 1,
+                                   sizeof(*agent) + tools_size + text_size(own.name) +
+                                       text_size(own.instructions) + text_size(own.description));
+    if (agent == NULL) {
+        return agt__error_nomem(err, origin);
+    }
+    char *at = (char *)(agent + 1) + tools_size;
+    set_operation(agent, allocator, place_text(&at, own.name));
+    agent->instructions = place_text(&at, own.instructions);
+    agent->description = place_text(&at, own.description);
+    agent->runtime = agt__runtime_ref(runtime);
+    agent->model = agt_model_ref(own.model);
+    agent->executor = agt_executor_ref(own.executor);
+    agent->all_tools = own.tools == NULL && own.executor != NULL;
+    agent->tool_count = tool_count;
+    agent->tools = (agt_tool **)(void *)(agent + 1);
+    set_limits(agent, &own.limits);
+    status = find_tools(agent, &own, err);
+    if (status == AGT_OK && own.output_schema != NULL) {
+        status = agt_schema_new(allocator, own.output_schema, &agent->output_schema, err);
+    }
+    if (status != AGT_OK) {
+        agt_agent_unref(agent);
+        return status;
+    }
+    *ret_agent = agent;
+    return AGT_OK;
+}
+
+agt_agent *agt_agent_ref(agt_agent *agent)
+{
+    if (agent != NULL) {
+        (void)agt__operation_ref(&agent->operation);
+    }
+    return agent;
+}
+
+void agt_agent_unref(agt_agent *agent)
+{
+    if (agent != NULL) {
+        agt__operation_unref(&agent->operation);
+    }
+}
+
+const char *agt_agent_get_name(const agt_agent *agent)
+{
+    return agent->operation.name;
+}
+
+bool agt__operation_is_agent(const agt__operation *operation)
+{
+    return operation->table->finish == agt__agent_finish;
+}
+
+/* ---- what requests share ----------------------------------------------------------------------
+ */
+
+static size_t count_tools(const agt_agent *agent)
+{
+    return agent->all_tools ? agt_executor_get_tool_count(agent->executor) : agent->tool_count;
+}
+
+static agt_tool *tool_at(const agt_agent *agent, size_t index)
+{
+    return agent->all_tools ? agt_executor_get_tool_at(agent->executor, index)
+                            : agent->tools[index];
+}
+
+static agt_status make_tools(agt_agent *agent, size_t count, agt_value **ret_tools)
+{
+    const agt_allocator *allocator = agent->operation.allocator;
+    agt_value_builder *b = NULL;
+    agt_status status = agt_value_builder_new(allocator, &b);
+    if (status != AGT_OK) {
+        return status;
+    }
+    agt_value_builder_begin_array(b);
+    for (size_t i = 0; i < count && status == AGT_OK; i++) {
+        const agt_tool *tool = tool_at(agent, i);
+        agt_value *value = NULL;
+        status = agt__message_new_tool(allocator, agt_tool_get_name(tool),
+                                       agt_tool_get_description(tool),
+                                       agt_tool_get_input_schema(tool), &value);
+        agt_value_builder_value(b, value);
+        agt_value_unref(value);
+    }
+    agt_value_builder_end(b);
+    if (status == AGT_OK) {
+        status = agt_value_builder_finish(b, ret_tools, NULL);
+    }
+    agt_value_builder_free(b);
+    return status;
+}
+
+agt_status agt__agent_prepare(agt_agent *agent, agt_error *err)
+{
+    const agt_allocator *allocator = agent->operation.allocator;
+    agt_status status = AGT_OK;
+    size_t count = count_tools(agent);
+    if (agent->system == NULL && agent->instructions != NULL) {
+        status = agt_value_new_string(allocator, agent->instructions, &agent->system);
+    }
+    if (status == AGT_OK && count != agent->tools_counted) {
+        agt_value *tools = NULL;
+        status = make_tools(agent, count, &tools);
+        if (status == AGT_OK) {
+            agt_value_unref(agent->tools_value);
+            agent->tools_value = tools;
+            agent->tools_counted = count;
+            agent->request_bytes = 0;
+        }
+    }
+    if (status != AGT_OK) {
+        return agt__error_nomem(err, origin);
+    }
+    if (agent->request_bytes == 0) {
+        const agt_value *schema = agt_schema_get_document(agent->output_schema);
+        agent->request_bytes = agt__value_estimate_bytes(agent->system) +
+                               agt__value_estimate_bytes(agent->tools_value) +
+                               agt__value_estimate_bytes(schema);
+    }
+    return AGT_OK;
+}
+
+bool agt__agent_has_tool(const agt_agent *agent, const char *name)
+{
+    if (agent->executor == NULL) {
+        return false;
+    }
+    const agt_tool *tool = agt_executor_get_tool(agent->executor, name);
+    if (tool == NULL || agent->all_tools) {
+        return tool != NULL;
+    }
+    for (size_t i = 0; i < agent->tool_count; i++) {
+        if (agent->tools[i] == tool) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void agt__agent_list_tools(const agt_agent *agent, char *target, size_t size)
+{
+    size_t count = count_tools(agent);
+    size_t used = 0;
+    agt__copy_text(target, size, "none");
+    for (size_t i = 0; i < count && used + 1 < size; i++) {
+        int added = snprintf(target + used, size - used, "%s%s", i == 0 ? "" : ", ",
+                             agt_tool_get_name(tool_at(agent, i)));
+        used += added > 0 ? (size_t)added : 0;
+    }
+}
+
+agt_status agt__agent_new_input(const agt_allocator *allocator, const char *query,
+                                agt_value **ret_input, agt_error *err)
+{
+    agt_value_builder *b = NULL;
+    if (query == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "a query is required");
+    }
+    if (agt_value_builder_new(allocator, &b) != AGT_OK) {
+        return agt__error_nomem(err, origin);
+    }
+    agt_value_builder_begin_object(b);
+    agt__builder_add_string(b, "query", query);
+    agt_value_builder_end(b);
+    agt_status status = agt_value_builder_finish(b, ret_input, err);
+    agt_value_builder_free(b);
+    return status;
+}
+
+/* ---- executing --------------------------------------------------------------------------------
+ */
+
+agt_status agt_agent_execute_start(agt_agent *agent, const char *query,
+                                   const agt_call_options *options, agt_task **ret_task,
+                                   agt_error *err)
+{
+    agt_value *input = NULL;
+    if (agent == NULL || ret_task == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "agent and ret_task are required");
+    }
+    agt_status status = agt__agent_new_input(agent->operation.allocator, query, &input, err);
+    if (status == AGT_OK) {
+        status = agt__operation_start(agent->runtime, agent->executor, &agent->operation, input,
+                                      options, ret_task, err);
+    }
+    agt_value_unref(input);
+    return status;
+}
+
+agt_status agt_agent_execute(agt_agent *agent, const char *query, const agt_call_options *options,
+                             agt_reply **ret_reply, agt_error *err)
+{
+    agt_task *task = NULL;
+    if (agent == NULL || ret_reply == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "agent and ret_reply are required");
+    }
+    if (agt_runtime_is_loop_thread(agent->runtime)) {
+        return agt__error_set(err, AGT_E_INVALID, origin,
+                              "nothing may wait on the loop thread: use execute_start");
+    }
+    agt_status status = agt_agent_execute_start(agent, query, options, &task, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    status = agt_task_wait(task, AGT_MS_NONE);
+    if (status == AGT_OK) {
+        status = agt_task_get_reply(task, ret_reply);
+    }
+    if (status != AGT_OK) {
+        agt__error_set(err, status, origin, "waiting for agent \"%s\": %s", agent->operation.name,
+                       agt_status_get_text(status));
+    }
+    agt_task_unref(task);
+    return status;
+}

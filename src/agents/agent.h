@@ -1,0 +1,73 @@
+/*
+ * Agents inside: the object, and the operation that its answer is.
+ */
+#ifndef AGT_AGENTS_AGENT_H
+#define AGT_AGENTS_AGENT_H
+
+#include "exec/operation.h"
+
+#include "agent_sdk/agents.h"
+
+/** How deep agents may delegate to agents: the first is at depth 1. */
+#define AGT__AGENT_DEPTH_MAX 4
+
+struct agt_agent {
+    agt__operation operation; /* first; input {"query": "…"} */
+    agt_runtime *runtime;
+    agt_model *model;
+    agt_executor *executor;   /* NULL = no tools */
+    const char *instructions; /* NULL = none */
+    const char *description;  /* NULL = none */
+    agt_schema *output_schema;
+    agt_agent_limits limits; /* no zeros but for "no limit" */
+    bool all_tools;          /* of the executor */
+    size_t tool_count;
+    agt_tool **tools; /* unless all_tools; behind the object */
+
+    /* What every request of every run shares, made by the first run. Loop thread. */
+    agt_value *system;
+    agt_value *tools_value;
+    size_t tools_counted; /* tools of the executor when tools_value was made */
+    size_t request_bytes; /* of all three, about */
+};
+
+/** Make what requests share, if it is not there or out of date. Loop thread.
+ * @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_prepare(agt_agent *agent, agt_error *err);
+
+/** Whether the agent may use the tool of that name. */
+bool agt__agent_has_tool(const agt_agent *agent, const char *name);
+
+/** The names of the tools of an agent, for messages: "a, b, c"; "none". */
+void agt__agent_list_tools(const agt_agent *agent, char *target, size_t size);
+
+/** The input of an agent's operation. @return AGT_OK; AGT_E_SYNTAX if @query is not UTF-8;
+ * AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_new_input(const agt_allocator *allocator, const char *query,
+                                               agt_value **ret_input, agt_error *err);
+
+/* ---- the operation (loop.c) --------------------------------------------------------------------
+ */
+
+/** How a run of an agent was started. */
+typedef enum agt__agent_kind {
+    AGT__AGENT_ALONE, /* the call is the agent; its output is a whole reply          */
+    AGT__AGENT_TOOL   /* the call is a tool; its output is the reply's value or text */
+} agt__agent_kind;
+
+/** `start` of a table: begin a run of @agent within @call; it completes the call. */
+AGT_MUST_CHECK agt_status agt__agent_start(agt_tool_call *call, agt_agent *agent,
+                                           agt__agent_kind kind, bool *ret_pending);
+
+/** `cancel` of every table that starts runs of agents; by it they are recognised. */
+bool agt__agent_cancel(agt_tool_call *call);
+/** `begin_span` for calls that are agents: "invoke_agent NAME". */
+agt_span *agt__agent_begin_span(agt_tool_call *call, agt_tracer *tracer,
+                                const agt_span_context *parent, uint64_t start_ns);
+/** `finish` for calls that are agents: totals to the span; what was spent is booked already. */
+void agt__agent_finish(agt_tool_call *call, agt_span *span, agt_budget_amount *ret_actual);
+
+/** Whether the output of @operation is a whole reply. */
+bool agt__operation_is_agent(const agt__operation *operation);
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * One run of an agent: from a query to an answer. loop.c drives it, batch.c runs tools for it,
+ * answer.c makes the answer.
+ *
+ * A run is part of a pending call; its model requests and tool calls stand in an open graph within
+ * that call. It lives on the loop thread, from the start of the call to its completion.
+ */
+#ifndef AGT_AGENTS_RUN_H
+#define AGT_AGENTS_RUN_H
+
+#include "agents/agent.h"
+#include "llm/message.h"
+#include "llm/model.h"
+
+/* A tool call that the model asks for, of the batch that is under way. Texts and arguments are
+ * borrowed from the messages. */
+typedef struct agt__planned {
+    agt__tool_request request;
+    const agt_value *given; /* the arguments as written, whatever they are */
+    uint32_t repeats;       /* steps in a row with this very call, this one included */
+    uint32_t item;          /* its number in the batch, from 1; 0 = refused */
+} agt__planned;
+
+typedef struct agt__planned_list {
+    agt__planned *items;
+    size_t count, capacity;
+} agt__planned_list;
+
+typedef enum agt__agent_phase {
+    AGT__PHASE_ASK,      /* the next request may go out             */
+    AGT__PHASE_ANSWERED, /* a request is under way, or just settled */
+    AGT__PHASE_RAN,      /* tools are under way, or just settled    */
+    AGT__PHASE_DONE
+} agt__agent_phase;
+
+typedef struct agt__agent_run {
+    agt_tool_call *call;
+    agt_agent *agent;
+    agt__agent_kind kind;
+    const agt_allocator *allocator;
+    agt_runtime *runtime;
+    agt_graph *graph;
+    agt_span *span;           /* invoke_agent below a tool call; NULL if the call is the agent */
+    agt_span_context context; /* of the span that stands for the agent */
+    agt_budget *budget;       /* NULL = no limit of its own */
+    uint64_t deadline_ns;     /* of wall_ms; UINT64_MAX = none */
+
+    agt_value *name; /* of the operation, for requests */
+    const agt_value **messages;
+    size_t message_count, message_capacity;
+    size_t bytes;    /* of the messages, about */
+    uint64_t tokens; /* of all requests so far, for tokens_max */
+
+    agt__agent_phase phase;
+    uint32_t pending; /* calls of the graph that are not settled */
+    uint32_t step;
+    uint32_t tool_calls;
+    bool repaired; /* the model had its second chance */
+    agt_span *step_span;
+    agt_span_context step_context;
+    agt_call_id request;     /* the model call of this step */
+    uint64_t request_tokens; /* its worst case */
+
+    agt__planned_list planned, before; /* of this step, of the step before */
+    agt__batch_item *items;
+    size_t item_capacity;
+
+    agt_costs costs;
+    agt_value *text;  /* latest text of the model; NULL = none */
+    agt_value *value; /* typed answer */
+    agt_outcome outcome;
+    agt_error error;
+} agt__agent_run;
+
+/* ---- loop.c ------------------------------------------------------------------------------------
+ */
+
+/** Add a message to the conversation; takes @message over. @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_run_add_message(agt__agent_run *run, agt_value *message);
+
+/** End the run with this outcome; run->error must say why unless it is ok. */
+void agt__agent_run_end(agt__agent_run *run, agt_outcome outcome);
+
+/** End the run with an error of its own. */
+void agt__agent_run_fail(agt__agent_run *run, agt_status status, const char *format, ...)
+    AGT_PRINTF(3, 4);
+
+/** The same for lack of memory. */
+void agt__agent_run_fail_nomem(agt__agent_run *run);
+
+/** Options for the calls of a step, in *@options; NULL if they need none of their own. */
+const agt_call_options *agt__agent_run_get_options(agt__agent_run *run, agt_call_options *options);
+
+/** Told of every settled call: goes on when there is none left. */
+void agt__agent_run_on_settled(agt_graph *graph, agt_call_id call, void *user_data);
+
+/* ---- batch.c -----------------------------------------------------------------------------------
+ */
+
+/** Plan and start the @count tool calls among @parts. The run has ended, waits for the calls, or
+ * (if all were refused) can go on at once. */
+void agt__agent_run_start_tools(agt__agent_run *run, const agt_value *parts, size_t count);
+
+/** Make the message of results of a batch that is settled. @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_run_collect(agt__agent_run *run);
+
+/* ---- answer.c ----------------------------------------------------------------------------------
+ */
+
+/** The model has given its final answer: take it, ask for a better one, or fail. */
+void agt__agent_run_answer(agt__agent_run *run, const agt_value *parts);
+
+/** What the call of the run gives as its output. @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_run_make_output(const agt__agent_run *run,
+                                                     agt_value **ret_output);
+
+/** Totals of the run as attributes of the agent's span. */
+void agt__agent_run_describe(const agt__agent_run *run, agt_span *span);
+
+#endif

@@ -409,9 +409,10 @@ static void explain(const agt_process *process, const siginfo_t *end, agt_error 
 static bool is_ended_by_limit(const agt_process *process)
 {
     const agt__supervisor_report *report = &process->report;
+    /* The kernel counts ticks for the limit and exact time for the usage: take half as enough. */
     uint64_t used_us = report->user_us + report->system_us;
     return report->signal == SIGXCPU || report->signal == SIGXFSZ ||
-           (report->signal == SIGKILL && used_us / 1000000 >= process->cpu_seconds);
+           (report->signal == SIGKILL && used_us / 500000 >= process->cpu_seconds);
 }
 
 /* The supervisor is gone: tell the handlers, forget the process. */

@@ -3,8 +3,9 @@
 
     tools/valgrind.py BUILD_DIR
 
-An invalid access, a use of what was not initialised or a block that is definitely lost fails a
-test. Tests that are `slow` or `no-valgrind` (a label) are left out.
+An invalid access or a use of what was not initialised fails a test. Leaks are not looked for: that
+is what LeakSanitizer and the heaps of tests/support/torture.h are for, and a forked child has lost
+its parent's memory by definition. Tests that are `slow` are left out, and those in LEFT_OUT.
 """
 
 import json
@@ -17,22 +18,28 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 600
+# Why a test cannot be run by valgrind.
+LEFT_OUT = {
+    "unit/net/process_spawn": "closes descriptors that valgrind needs; limits itself",
+}
 
 
 def unit_tests(build):
     """(name, command, environment) of each unit test that CTest knows."""
     listing = subprocess.run(["ctest", "--test-dir", str(build), "--show-only=json-v1", "-L",
-                              "unit", "-LE", "slow|no-valgrind"], check=True, capture_output=True)
+                              "unit", "-LE", "slow"], check=True, capture_output=True)
     for test in json.loads(listing.stdout)["tests"]:
         properties = {item["name"]: item["value"] for item in test["properties"]}
         environment = dict(item.split("=", 1) for item in properties.get("ENVIRONMENT", []))
-        yield test["name"], test["command"], environment
+        if test["name"] in LEFT_OUT:
+            print(f"left out: {test['name']}: {LEFT_OUT[test['name']]}")
+        else:
+            yield test["name"], test["command"], environment
 
 
 def run(build, name, command, environment):
     """(name, exit status or None after a timeout, output)"""
-    valgrind = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
-                "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite",
+    valgrind = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=no",
                 f"--suppressions={SOURCE / 'tools' / 'valgrind.supp'}"]
     try:
         result = subprocess.run(

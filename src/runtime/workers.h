@@ -29,7 +29,7 @@ agt_status agt__workers_new(const agt_allocator *allocator, uint32_t threads_max
  *         so many threads are abandoned that none may be started
  * @threads any
  */
-agt_status agt__workers_submit(agt__workers *workers, agt__work *work, agt_error *err);
+agt_status agt__workers_submit(agt__workers *pool, agt__work *work, agt_error *err);
 
 /**
  * The work that @worker runs will not be waited for any more: another thread may take its place.
@@ -40,7 +40,7 @@ agt_status agt__workers_submit(agt__workers *workers, agt__work *work, agt_error
 void agt__workers_abandon(agt__worker *worker);
 
 /** Threads that are inside a function that was abandoned, now. @threads any */
-uint32_t agt__workers_get_abandoned(agt__workers *workers);
+uint32_t agt__workers_get_abandoned(agt__workers *pool);
 
 /**
  * Take no more work, wait until @deadline_ns of the system's monotonic clock for the threads to end
@@ -48,9 +48,9 @@ uint32_t agt__workers_get_abandoned(agt__workers *workers);
  *
  * @return the number of threads that are still inside a function; 0 = all joined
  */
-uint32_t agt__workers_close(agt__workers *workers, uint64_t deadline_ns);
+uint32_t agt__workers_close(agt__workers *pool, uint64_t deadline_ns);
 
 /** Only after agt__workers_close() answered 0. */
-void agt__workers_free(agt__workers *workers);
+void agt__workers_free(agt__workers *pool);
 
 #endif

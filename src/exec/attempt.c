@@ -48,11 +48,13 @@ static agt_span *begin_default_span(const agt__operation *operation, agt_tracer 
     char name[96] = AGT__OP_EXECUTE_TOOL " ";
     size_t used = sizeof(AGT__OP_EXECUTE_TOOL);
     agt__copy_text(name + used, sizeof(name) - used, operation->name);
-    agt_span *span = agt_tracer_start_span(tracer, name, AGT_SPAN_INTERNAL, parent, start_ns);
-    agt__span_set_text(span, AGT__ATTR_OPERATION, AGT__OP_EXECUTE_TOOL,
-                       sizeof(AGT__OP_EXECUTE_TOOL) - 1);
-    agt__span_set_text(span, AGT__ATTR_TOOL_NAME, operation->name, strlen(operation->name));
-    return span;
+    const agt__attribute attributes[] = {
+        {.key = AGT__ATTR_OPERATION,
+         .text = AGT__OP_EXECUTE_TOOL,
+         .length = sizeof(AGT__OP_EXECUTE_TOOL) - 1},
+        {.key = AGT__ATTR_TOOL_NAME, .text = operation->name, .length = strlen(operation->name)},
+    };
+    return agt__tracer_start_span(tracer, name, AGT_SPAN_INTERNAL, parent, start_ns, attributes, 2);
 }
 
 static void begin_span(agt_tool_call *attempt, agt__call *call, uint64_t start_ns)

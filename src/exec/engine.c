@@ -202,12 +202,13 @@ static void end_span(agt__call *call)
         char text[96];
         agt__copy_text(text, sizeof(text), AGT__OP_EXECUTE_TOOL " ");
         agt__copy_text(text + strlen(text), sizeof(text) - strlen(text), name);
-        call->span = agt_tracer_start_span(call->graph->runtime->tracer, text, AGT_SPAN_INTERNAL,
-                                           &call->graph->context, 0);
+        const agt__attribute tool_name = {
+            .key = AGT__ATTR_TOOL_NAME, .text = name, .length = strlen(name)};
+        call->span = agt__tracer_start_span(call->graph->runtime->tracer, text, AGT_SPAN_INTERNAL,
+                                            &call->graph->context, 0, &tool_name, 1);
         if (call->span == NULL) {
             return;
         }
-        agt__span_set_text(call->span, AGT__ATTR_TOOL_NAME, name, strlen(name));
     }
     agt__span_set_text(call->span, AGT__ATTR_OUTCOME, outcome, strlen(outcome));
     if (call->attempts > 1) {

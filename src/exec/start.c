@@ -136,13 +136,16 @@ static void begin_trace(agt_graph *graph)
     }
     char name[96];
     (void)snprintf(name, sizeof(name), AGT__OP_INVOKE_WORKFLOW " %.60s", graph->name);
-    graph->span =
-        agt_tracer_start_span(runtime->tracer, name, AGT_SPAN_INTERNAL, NULL, graph->start_ns);
+    const agt__attribute attributes[] = {
+        {.key = AGT__ATTR_OPERATION,
+         .text = AGT__OP_INVOKE_WORKFLOW,
+         .length = sizeof(AGT__OP_INVOKE_WORKFLOW) - 1},
+        {.key = AGT__ATTR_WORKFLOW_NAME, .text = graph->name, .length = strlen(graph->name)},
+    };
+    graph->span = agt__tracer_start_span(runtime->tracer, name, AGT_SPAN_INTERNAL, NULL,
+                                         graph->start_ns, attributes, 2);
     graph->context = agt_span_get_context(graph->span);
     agt__run_begin(runtime, &graph->run, graph->name, &graph->context);
-    agt__span_set_text(graph->span, AGT__ATTR_OPERATION, AGT__OP_INVOKE_WORKFLOW,
-                       sizeof(AGT__OP_INVOKE_WORKFLOW) - 1);
-    agt__span_set_text(graph->span, AGT__ATTR_WORKFLOW_NAME, graph->name, strlen(graph->name));
     if (graph->run.active) {
         agt__span_set_text(graph->span, AGT__ATTR_RUN_ID, graph->run.id, strlen(graph->run.id));
     }

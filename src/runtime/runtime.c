@@ -20,6 +20,7 @@
 
 #define ORIGIN              "runtime"
 #define CLOSE_MS_DEFAULT    5000u
+#define FREE_MS             1000u /* for threads about to end; a stuck one is left behind */
 #define WORKERS_MAX_DEFAULT 64u
 
 /* The random source of a simulated runtime: a generator with a seed. One thread uses it. */
@@ -343,7 +344,7 @@ agt_runtime *agt__runtime_ref(agt_runtime *runtime)
 static void *bury(void *arg)
 {
     agt_runtime *runtime = arg;
-    (void)agt_runtime_close(runtime, 1, NULL);
+    (void)agt_runtime_close(runtime, FREE_MS, NULL);
     if (!runtime->abandoned) { /* else threads may still look at it: see the top */
         free_parts(runtime);
     }
@@ -378,7 +379,7 @@ void agt_runtime_free(agt_runtime *runtime)
     if (agt__loop_is_current(runtime->loop)) {
         atomic_store_explicit(&runtime->closing, true, memory_order_release);
     } else {
-        (void)agt_runtime_close(runtime, 1, NULL);
+        (void)agt_runtime_close(runtime, FREE_MS, NULL);
     }
     agt__runtime_unref(runtime);
 }

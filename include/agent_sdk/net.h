@@ -21,7 +21,9 @@ extern "C" {
 
 /* ---- HTTP ---------------------------------------------------------------------------------- */
 
-/** One HTTP request. Everything is copied by http_start. */
+/** One HTTP request. Everything is copied by http_start. The proxy that the environment names
+ * (http_proxy, https_proxy, no_proxy) is used, except where private addresses are denied. A URL
+ * with a user name or password in it is refused: send a header. */
 typedef struct agt_http_request {
     size_t struct_size;
     const char *method;    /* NULL = "GET"                                                */
@@ -74,10 +76,11 @@ typedef struct agt_process_limits {
     uint64_t processes_max; /* of its user; 0 = none                                           */
 } agt_process_limits;
 
-/** One child process. Everything is copied by process_start. There is never a shell. */
+/** One child process. Everything is copied by process_start. There is never a shell. The tool and
+ * all that it starts end with it: see docs/internals/net.md for how. */
 typedef struct agt_process_config {
     size_t struct_size;
-    const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH               */
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up in its PATH               */
     const char *const *env;  /* "NAME=value", NULL-terminated: the whole environment.
                               * NULL = PATH, HOME, LANG, LC_ALL, TZ, TMPDIR of this process */
     const char *cwd;         /* NULL = that of this process                                 */

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -267,6 +268,16 @@ static void find_helper(char *found)
     (void)snprintf(found, path_bytes_max, "%s", AGT_SUPERVISOR_PATH);
 }
 
+static agt_status fail_helper(agt_error *err, const char *path, int error)
+{
+    return agt__error_set_errno(err, AGT_E_NOT_FOUND, ORIGIN, error,
+                                "child processes need the program \"%.200s\": install agent_sdk "
+                                "completely, or configure the path of its supervisor",
+                                path);
+}
+
+/* Looked at before it is run: not every posix_spawn (valgrind's, an emulator's) can say that the
+ * program is not there. */
 static agt_status choose_helper(agt__processes *processes, agt_error *err)
 {
     if (processes->helper_path != NULL) {
@@ -277,6 +288,13 @@ static agt_status choose_helper(agt__processes *processes, agt_error *err)
     if (path == NULL) {
         find_helper(found);
         path = found;
+    }
+    struct stat info;
+    if (stat(path, &info) != 0 || access(path, X_OK) != 0) {
+        return fail_helper(err, path, errno);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return fail_helper(err, path, EACCES);
     }
     processes->helper_path = agt__strdup(processes->allocator, path);
     return processes->helper_path != NULL ? AGT_OK : agt__error_nomem(err, ORIGIN);
@@ -341,11 +359,7 @@ static agt_status start_supervisor(agt__processes *processes, const child_fds *f
     }
     int error = spawn(processes->helper_path, fds, ret_pid);
     if (error == ENOENT || error == EACCES || error == ENOEXEC) {
-        return agt__error_set_errno(
-            err, AGT_E_NOT_FOUND, ORIGIN, error,
-            "child processes need the program \"%.200s\": install agent_sdk completely, or "
-            "configure the path of its supervisor",
-            processes->helper_path);
+        return fail_helper(err, processes->helper_path, error);
     }
     if (error != 0) {
         return agt__error_set_errno(err, AGT_E_IO, ORIGIN, error, "cannot start a process");

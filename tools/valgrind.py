@@ -19,9 +19,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 600
 # Why a test cannot be run by valgrind.
-LEFT_OUT = {
-    "unit/net/process_spawn": "closes descriptors that valgrind needs; limits itself",
-}
+LEFT_OUT = {}
 
 
 def unit_tests(build):

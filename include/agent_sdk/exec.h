@@ -399,7 +399,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_results_find(const agt_results *results, c
 /** AGT_OK if every call succeeded, else AGT_E_PARTIAL, @err naming the first cause. */
 AGT_API agt_status agt_results_get_status(const agt_results *results, agt_error *err);
 
-/** When one call was ready, ran and ended, in nanoseconds of the runtime's clock. */
+/** When one call was ready, ran and ended, in nanoseconds of the runtime's clock. The caller sets
+ * struct_size; nothing to free. */
 typedef struct agt_call_times {
     size_t struct_size;
     uint64_t ready_ns, start_ns, end_ns; /* 0 = never                                            */
@@ -409,7 +410,7 @@ typedef struct agt_call_times {
 AGT_API void agt_results_get_times(const agt_results *results, size_t index,
                                    agt_call_times *ret_times);
 
-/** Figures of one run. */
+/** Figures of one run. The caller sets struct_size; nothing to free. */
 typedef struct agt_execution_metrics {
     size_t struct_size;
     uint64_t wall_ns;          /* start to end                                               */

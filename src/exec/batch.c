@@ -267,7 +267,7 @@ agt_status agt_executor_execute_parallel(agt_executor *executor, const agt_input
         status = agt__exec_wait_results(task, ret_results, err);
     }
     if (status == AGT_OK) {
-        agt_execution_metrics metrics;
+        agt_execution_metrics metrics = {.struct_size = sizeof(metrics)};
         agt_results_get_execution_metrics(*ret_results, &metrics);
         (void)pthread_mutex_lock(&executor->mutex);
         executor->last = metrics;
@@ -286,7 +286,7 @@ agt_status agt_executor_get_execution_metrics(agt_executor *executor,
     (void)pthread_mutex_lock(&executor->mutex);
     bool known = executor->has_last;
     if (known) {
-        *ret_metrics = executor->last;
+        agt__report_write(ret_metrics, &executor->last, sizeof(executor->last));
     }
     (void)pthread_mutex_unlock(&executor->mutex);
     return known ? AGT_OK : AGT_E_NOT_FOUND;

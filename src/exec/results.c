@@ -8,6 +8,7 @@
  */
 #include "exec/results.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -192,16 +193,14 @@ agt_status agt_results_get_status(const agt_results *results, agt_error *err)
 void agt_results_get_times(const agt_results *results, size_t index, agt_call_times *ret_times)
 {
     const agt__call *call = call_at(results, index);
-    if (ret_times == NULL) {
-        return;
-    }
-    *ret_times = (agt_call_times){.struct_size = sizeof(*ret_times)};
+    agt_call_times times = {.struct_size = sizeof(times)};
     if (call != NULL) {
-        ret_times->ready_ns = call->ready_ns;
-        ret_times->start_ns = call->start_ns;
-        ret_times->end_ns = call->end_ns;
-        ret_times->attempts = call->attempts;
+        times.ready_ns = call->ready_ns;
+        times.start_ns = call->start_ns;
+        times.end_ns = call->end_ns;
+        times.attempts = call->attempts;
     }
+    agt__report_write(ret_times, &times, sizeof(times));
 }
 
 /* Longest chain of dependent run times. `path[i]`: longest chain that ends before call i starts;
@@ -250,29 +249,30 @@ static uint64_t get_critical_path(const agt_graph *graph)
     return longest;
 }
 
+void agt__graph_get_metrics(const agt_graph *graph, agt_execution_metrics *ret_metrics)
+{
+    agt_execution_metrics metrics = {.struct_size = sizeof(metrics)};
+    metrics.wall_ns = graph->end_ns - graph->start_ns;
+    for (uint32_t i = 0; i < graph->count; i++) {
+        const agt__call *call = agt__graph_get_call(graph, i);
+        metrics.work_ns += call->run_ns;
+        metrics.succeeded += call->outcome == AGT_OUTCOME_OK;
+    }
+    metrics.critical_path_ns = get_critical_path(graph);
+    metrics.speedup = metrics.wall_ns > 0 ? (double)metrics.work_ns / (double)metrics.wall_ns : 1.0;
+    uint32_t most = atomic_load(&graph->active_max);
+    metrics.parallel_max = most > 0 ? most : (metrics.work_ns > 0 ? 1 : 0);
+    metrics.calls = graph->count;
+    metrics.failed = graph->count - metrics.succeeded;
+    *ret_metrics = metrics;
+}
+
 void agt_results_get_execution_metrics(const agt_results *results,
                                        agt_execution_metrics *ret_metrics)
 {
-    if (ret_metrics == NULL) {
-        return;
+    agt_execution_metrics metrics = {.struct_size = sizeof(metrics)};
+    if (results != NULL) {
+        agt__graph_get_metrics(results->graph, &metrics);
     }
-    *ret_metrics = (agt_execution_metrics){.struct_size = sizeof(*ret_metrics)};
-    if (results == NULL) {
-        return;
-    }
-    const agt_graph *graph = results->graph;
-    ret_metrics->wall_ns = graph->end_ns - graph->start_ns;
-    for (uint32_t i = 0; i < graph->count; i++) {
-        const agt__call *call = agt__graph_get_call(graph, i);
-        ret_metrics->work_ns += call->run_ns;
-        ret_metrics->succeeded += call->outcome == AGT_OUTCOME_OK;
-    }
-    ret_metrics->critical_path_ns = get_critical_path(graph);
-    ret_metrics->speedup = ret_metrics->wall_ns > 0
-                               ? (double)ret_metrics->work_ns / (double)ret_metrics->wall_ns
-                               : 1.0;
-    uint32_t most = atomic_load(&graph->active_max);
-    ret_metrics->parallel_max = most > 0 ? most : (ret_metrics->work_ns > 0 ? 1 : 0);
-    ret_metrics->calls = graph->count;
-    ret_metrics->failed = graph->count - ret_metrics->succeeded;
+    agt__report_write(ret_metrics, &metrics, sizeof(metrics));
 }

@@ -103,7 +103,7 @@ static void independent_calls_overlap(void **state)
     for (size_t i = 0; i < 100; i++) {
         expect(results, i, AGT_OUTCOME_OK);
     }
-    agt_execution_metrics metrics;
+    agt_execution_metrics metrics = {.struct_size = sizeof(metrics)};
     agt_results_get_execution_metrics(results, &metrics);
     assert_int_equal(metrics.wall_ns, 50000000);
     assert_int_equal(metrics.work_ns, 100 * 50000000ull);
@@ -134,14 +134,14 @@ static void calls_start_when_their_own_dependencies_are_done(void **state)
     depend(graph, d, c); /* twice is once */
     uint64_t start = now_ns(&engine);
     agt_results *results = run(graph, NULL);
-    agt_call_times times;
+    agt_call_times times = {.struct_size = sizeof(times)};
     agt_results_get_times(results, b, &times);
     assert_int_equal(times.start_ns - start, 10000000);
     assert_int_equal(times.end_ns - start, 30000000);
     agt_results_get_times(results, d, &times);
     assert_int_equal(times.start_ns - start, 100000000);
     assert_int_equal(times.attempts, 1);
-    agt_execution_metrics metrics;
+    agt_execution_metrics metrics = {.struct_size = sizeof(metrics)};
     agt_results_get_execution_metrics(results, &metrics);
     assert_int_equal(metrics.critical_path_ns, 100000000);
     agt_results_unref(results);
@@ -371,7 +371,7 @@ static void batch_policies_cancel_the_rest(void **state)
         uint64_t start = now_ns(&engine);
         agt_results *results = run(graph, NULL);
         assert_int_equal((now_ns(&engine) - start) / 1000000, cases[i].wall_ms);
-        agt_execution_metrics metrics;
+        agt_execution_metrics metrics = {.struct_size = sizeof(metrics)};
         agt_results_get_execution_metrics(results, &metrics);
         assert_int_equal(metrics.succeeded, cases[i].succeeded);
         assert_int_equal(metrics.succeeded + metrics.failed, 4);
@@ -537,11 +537,11 @@ static void slots_bound_what_runs(void **state)
     uint64_t start = now_ns(&engine);
     agt_results *results = run(graph, NULL);
     assert_int_equal(now_ns(&engine) - start, 60000000);
-    agt_execution_metrics metrics;
+    agt_execution_metrics metrics = {.struct_size = sizeof(metrics)};
     agt_results_get_execution_metrics(results, &metrics);
     assert_int_equal(metrics.parallel_max, 2);
     assert_int_equal(metrics.succeeded, 11);
-    agt_call_times times;
+    agt_call_times times = {.struct_size = sizeof(times)};
     agt_results_get_times(results, first, &times);
     assert_int_equal(times.start_ns - start, 10000000); /* before eight that came earlier */
     agt_results_unref(results);

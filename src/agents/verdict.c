@@ -95,8 +95,8 @@ static agt_status make_ballot(agt_pool *pool, const agt_allocator *allocator,
     if (status == AGT_OK && ballot->value != NULL &&
         agt_value_get_double(ballot->value, &ballot->number) != AGT_OK) {
         char reason[reason_size];
-        snprintf(reason, sizeof(reason), "%.100s: expected a number, found %s",
-                 pointer, agt_value_kind_get_name(agt_value_get_kind(ballot->value)));
+        snprintf(reason, sizeof(reason), "%.100s: expected a number, found %s", pointer,
+                 agt_value_kind_get_name(agt_value_get_kind(ballot->value)));
         abstain(ballot, own, reason);
     }
     return status;

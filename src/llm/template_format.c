@@ -44,8 +44,8 @@ agt_status agt__format_find(const char *name, size_t length, agt__format *ret_fo
 static agt_status refuse(agt__format format, const char *wants, const agt_value *value,
                          agt_error *err)
 {
-    return agt__error_set(err, AGT_E_TYPE, origin, "`%s` wants %s, found %s", names[format],
-                          wants, agt_value_kind_get_name(agt_value_get_kind(value)));
+    return agt__error_set(err, AGT_E_TYPE, origin, "`%s` wants %s, found %s", names[format], wants,
+                          agt_value_kind_get_name(agt_value_get_kind(value)));
 }
 
 /* @number with @decimals digits behind the point, in every locale. @return the length */

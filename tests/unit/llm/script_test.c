@@ -202,8 +202,7 @@ static void says_which_path_is_missing(void **state)
         {"{\"step\": 1}", "rule 1 (/rules/0), text: results.churn.total is not there: there are no "
                           "results"},
         {"{\"step\": 2}", "rule 2 (/rules/1), tool_calls: input.x is not there: input is a null"},
-        {"{\"step\": 3}",
-         "rule 3 (/rules/2), json: step: `upper` wants a string, found number"},
+        {"{\"step\": 3}", "rule 3 (/rules/2), json: step: `upper` wants a string, found number"},
     };
     for (size_t i = 0; i < 3; i++) {
         agt__script_answer answer = {0};

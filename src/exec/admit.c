@@ -14,6 +14,7 @@
  */
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/value.h"
 #include "exec/graph.h"
 
 #include <string.h>
@@ -22,11 +23,24 @@
 
 /* ---- parking ------------------------------------------------------------------------------- */
 
+static uint64_t deadline_of(const agt__call *call)
+{
+    const agt__options *own = call->extra->options;
+    return own != NULL ? own->deadline_ns : UINT64_MAX; /* that of the run cancels the run */
+}
+
+static void fire_deadline(agt__timer *timer);
+
 static void park(agt__call *call, agt__door door, uint8_t stage)
 {
     agt_graph *graph = call->graph;
     agt__call_extra *extra = call->extra;
     AGT_ASSERT(extra->door == AGT__DOOR_NONE);
+    if ((door == AGT__DOOR_ADMIT || door == AGT__DOOR_JOINED) && deadline_of(call) != UINT64_MAX) {
+        extra->timer.fire = fire_deadline;
+        /* Without memory for it the deadline is seen when the call goes on. */
+        (void)agt__loop_timer_start(graph->runtime->loop, &extra->timer, deadline_of(call));
+    }
     extra->door = door;
     extra->waits_for = stage;
     extra->previous_parked = NULL;
@@ -87,32 +101,23 @@ static void release_grants(agt__call *call)
     }
 }
 
-static void forget_everywhere(agt__call *call)
+/* The call is over (@but: SIZE_MAX), or waits at stage @but and nowhere else. */
+static void forget_elsewhere(agt__call *call, size_t but)
 {
     agt__policy *policy;
     for (size_t i = 0; (policy = agt__graph_get_policy(call->graph, i)) != NULL; i++) {
-        if (policy->table->forget != NULL) {
+        if (i != but && policy->table->forget != NULL) {
             policy->table->forget(policy, call);
         }
     }
 }
 
-/* The outcome stands and nothing may hold it up any more. */
+/* The outcome stands, is on record, and nothing may hold it up any more. */
 static agt__call *finish(agt__call *call)
 {
     release_grants(call);
-    forget_everywhere(call);
+    forget_elsewhere(call, SIZE_MAX);
     return agt__engine_finish(call, false);
-}
-
-static agt__call *finish_with(agt__call *call, agt_outcome outcome, agt_value *output,
-                              const agt_error *err)
-{
-    agt__call_set_result(call, outcome, output, err);
-    if (call->start_ns == 0) {
-        call->end_ns = agt__runtime_now_ns(call->graph->runtime);
-    }
-    return finish(call);
 }
 
 /* ---- the journal --------------------------------------------------------------------------- */
@@ -120,6 +125,26 @@ static agt__call *finish_with(agt__call *call, agt_outcome outcome, agt_value *o
 static agt__journal *journal_of(const agt__call *call)
 {
     return call->graph->executor != NULL ? call->graph->executor->journal : NULL;
+}
+
+/* How the call ends without an attempt; @output is taken over. What is said of the output of an
+ * attempt holds for this one too: it is there if the outcome is ok, and not to be trusted. */
+static void set_result_without_attempt(agt__call *call, agt_outcome outcome, agt_value *output,
+                                       const agt_error *err)
+{
+    agt_error no_memory;
+    agt_value *tainted = NULL;
+    if (output == NULL) {
+        tainted = outcome == AGT_OUTCOME_OK ? agt__value_get_tainted_null() : NULL;
+    } else if (agt__value_take_taint(call->graph->allocator, output, &tainted) != AGT_OK) {
+        (void)agt__error_nomem(&no_memory, ORIGIN);
+        outcome = AGT_OUTCOME_ERROR;
+        err = &no_memory;
+    }
+    agt__call_set_result(call, outcome, tainted, err);
+    if (call->start_ns == 0) {
+        call->end_ns = agt__runtime_now_ns(call->graph->runtime);
+    }
 }
 
 /* @return true if the call goes on */
@@ -135,13 +160,14 @@ static bool ask_intent(agt__call *call, agt__call **next)
     }
     agt_status status = agt__call_get_key(call, &key);
     if (status == AGT_OK) {
-        call->extra->journalled = true;
         status = journal->table->intent(journal, call, key, &known, &output);
     }
     switch (status) {
     case AGT_OK:
+        call->extra->journalled = true;
         return true;
     case AGT_E_BUSY:
+        call->extra->journalled = true;
         park(call, AGT__DOOR_INTENT, 0);
         *next = NULL;
         return false;
@@ -149,14 +175,16 @@ static bool ask_intent(agt__call *call, agt__call **next)
         call->flags |= AGT_CALL_RESUMED;
         (void)agt__error_set(&err, agt_outcome_get_status(known), ORIGIN,
                              "\"%s\" ended so in an earlier run", call->operation->name);
-        *next = finish_with(call, known, output, &err);
-        return false;
+        set_result_without_attempt(call, known, output, &err);
+        break;
     default:
         (void)agt__error_set(&err, status, ORIGIN, "the journal cannot take note of \"%s\": %s",
                              call->operation->name, agt_status_get_text(status));
-        *next = finish_with(call, AGT_OUTCOME_ERROR, NULL, &err);
-        return false;
+        set_result_without_attempt(call, AGT_OUTCOME_ERROR, NULL, &err);
+        break;
     }
+    *next = finish(call); /* the journal knows, or cannot be told */
+    return false;
 }
 
 /* Put the result on record. @return true if the call may finish */
@@ -187,6 +215,14 @@ static bool tell_result(agt__call *call)
     return true;
 }
 
+/* The outcome stands: put it on record, then finish. Every call whose intent is on record comes
+ * through here, whatever ended it. */
+static agt__call *conclude(agt__call *call)
+{
+    release_grants(call);
+    return tell_result(call) ? finish(call) : NULL;
+}
+
 /* ---- admission ----------------------------------------------------------------------------- */
 
 /* What one stage's answer other than GO means for the call. */
@@ -197,20 +233,24 @@ static agt__call *obey(agt__call *call, size_t stage, agt__admit answer, agt__ad
     case AGT__ADMIT_GO:
         break;
     case AGT__ADMIT_PARK:
+        forget_elsewhere(call, stage);
         park(call, AGT__DOOR_ADMIT, (uint8_t)stage);
         return NULL;
     case AGT__ADMIT_ANSWER:
         call->flags |= AGT_CALL_CACHED;
-        return finish_with(call, AGT_OUTCOME_OK, admission->value, NULL);
+        set_result_without_attempt(call, AGT_OUTCOME_OK, admission->value, NULL);
+        return conclude(call);
     case AGT__ADMIT_JOIN:
         AGT_ASSERT(admission->leader != call && admission->leader->extra != NULL);
         call->extra->leader = admission->leader;
         call->extra->next_follower = admission->leader->extra->followers;
         admission->leader->extra->followers = call;
+        forget_elsewhere(call, stage);
         park(call, AGT__DOOR_JOINED, (uint8_t)stage);
         return NULL;
     case AGT__ADMIT_REFUSE:
-        return finish_with(call, admission->outcome, NULL, &admission->error);
+        set_result_without_attempt(call, admission->outcome, NULL, &admission->error);
+        return conclude(call);
     }
     AGT_ASSERT(answer == AGT__ADMIT_GO); /* no other answer is left */
     return NULL;
@@ -224,7 +264,29 @@ static agt__call *refuse_cancelled(agt__call *call)
         bool may_run = agt__engine_prepare(call);
         AGT_ASSERT(!may_run);
     }
-    return finish(call);
+    return conclude(call);
+}
+
+/* Its own deadline has passed while it waited. */
+static agt__call *refuse_late(agt__call *call)
+{
+    if (call->attempts == 0) {
+        agt_error err;
+        (void)agt__error_set(&err, AGT_E_TIMEOUT, ORIGIN,
+                             "not started: the deadline of the call has passed");
+        set_result_without_attempt(call, AGT_OUTCOME_TIMEOUT, NULL, &err);
+    }
+    return conclude(call);
+}
+
+static void tell_started(agt__call *call)
+{
+    for (size_t i = 0; call->extra->live > 0 && !is_past_last(call, i); i++) {
+        agt__policy *policy = stage_of(call, i);
+        if (policy != NULL && policy->table->started != NULL) {
+            policy->table->started(policy, call);
+        }
+    }
 }
 
 /* Probe every stage, then take every grant; the first that does not say GO decides. */
@@ -234,6 +296,10 @@ static agt__call *ask_admission(agt__call *call)
     memset(&admission, 0, sizeof(admission));
     if (atomic_load_explicit(&call->graph->cancelled, memory_order_relaxed)) {
         return refuse_cancelled(call);
+    }
+    if (deadline_of(call) != UINT64_MAX &&
+        deadline_of(call) <= agt__runtime_now_ns(call->graph->runtime)) {
+        return refuse_late(call);
     }
     for (size_t i = 0; !is_past_last(call, i); i++) {
         agt__policy *policy = stage_of(call, i);
@@ -259,12 +325,10 @@ static agt__call *ask_admission(agt__call *call)
         call->extra->granted |= (uint8_t)(1u << i);
     }
     call->extra->live = 1;
+    uint32_t number = call->attempts + 1u;
     agt__call *next = agt__attempt_start(call);
-    for (size_t i = 0; call->extra->live > 0 && !is_past_last(call, i); i++) {
-        agt__policy *policy = stage_of(call, i);
-        if (policy != NULL && policy->table->started != NULL) {
-            policy->table->started(policy, call);
-        }
+    if (call->attempts == number) { /* else it ended at once, and another one was started */
+        tell_started(call);
     }
     return next;
 }
@@ -295,8 +359,9 @@ static agt__call *again_at(agt__call *call, uint64_t due_ns)
     agt__call_extra *extra = call->extra;
     release_grants(call); /* who waits for another attempt holds nothing */
     extra->timer.fire = fire_again;
+    due_ns = due_ns < deadline_of(call) ? due_ns : deadline_of(call);
     if (agt__loop_timer_start(call->graph->runtime->loop, &extra->timer, due_ns) != AGT_OK) {
-        return finish(call); /* no memory to try again: the last result stands */
+        return conclude(call); /* no memory to try again: the last result stands */
     }
     park(call, AGT__DOOR_AGAIN, 0);
     return NULL;
@@ -340,8 +405,7 @@ static agt__call *ask_settle(agt__call *call, size_t first)
             return NULL;
         }
     }
-    release_grants(call);
-    return tell_result(call) ? finish(call) : NULL;
+    return conclude(call);
 }
 
 agt__call *agt__doors_leave(agt__call *call)
@@ -417,8 +481,9 @@ agt__call *agt__doors_resume(agt__call *call)
     case AGT__DOOR_SETTLE:
         return ask_settle(call, call->extra->waits_for);
     case AGT__DOOR_RESULT:
-    case AGT__DOOR_FINISH:
         return finish(call);
+    case AGT__DOOR_FINISH:
+        return conclude(call);
     }
     AGT_ASSERT(door != AGT__DOOR_NONE && door != AGT__DOOR_JOINED); /* nothing is left */
     return NULL;
@@ -444,6 +509,12 @@ void agt__call_wake(agt__call *call)
 void agt__doors_share(agt__call *follower)
 {
     (void)unpark(follower);
+    if (follower->extra->leader->outcome == AGT_OUTCOME_CANCELLED) {
+        /* Somebody else's cancelling is not its own: it asks again, and may lead. */
+        follower->extra->leader = NULL;
+        resume_at(follower, AGT__DOOR_ADMIT);
+        return;
+    }
     follower->flags |= AGT_CALL_COALESCED;
     take_share(follower);
     resume_at(follower, AGT__DOOR_FINISH);
@@ -462,16 +533,34 @@ static void leave_leader(agt__call *call)
     call->extra->leader = NULL;
 }
 
+/* Let a parked call see what has become of it in the meantime. */
+static void wake_to_end(agt__call *call)
+{
+    if (call->extra->door == AGT__DOOR_JOINED) {
+        leave_leader(call);
+        (void)unpark(call);
+        resume_at(call, AGT__DOOR_ADMIT);
+    } else {
+        agt__call_wake(call);
+    }
+}
+
+static void fire_deadline(agt__timer *timer)
+{
+    agt__call_extra *extra =
+        (agt__call_extra *)(void *)((char *)timer - offsetof(agt__call_extra, timer));
+    wake_to_end(extra->call);
+}
+
+/* What waits for the journal goes on waiting: it was promised to be woken, and a record that was
+ * begun is finished. */
 void agt__doors_cancel_parked(agt_graph *graph)
 {
-    while (graph->parked != NULL) {
-        agt__call *call = graph->parked;
-        if (call->extra->door == AGT__DOOR_JOINED) {
-            leave_leader(call);
-            (void)unpark(call);
-            resume_at(call, AGT__DOOR_ADMIT);
-        } else {
-            agt__call_wake(call);
+    agt__call *next;
+    for (agt__call *call = graph->parked; call != NULL; call = next) {
+        next = call->extra->next_parked;
+        if (call->extra->door != AGT__DOOR_INTENT && call->extra->door != AGT__DOOR_RESULT) {
+            wake_to_end(call);
         }
     }
 }

@@ -160,10 +160,14 @@ static agt_outcome outcome_of_cancel(const agt_tool_call *attempt, agt_error *er
     const agt_graph *graph = attempt->graph;
     bool late = atomic_load_explicit(&graph->cancelled, memory_order_acquire) &&
                 graph->cancel_outcome == AGT_OUTCOME_TIMEOUT;
-    agt_outcome outcome = late ? AGT_OUTCOME_TIMEOUT : AGT_OUTCOME_CANCELLED;
+    bool unknown = late && attempt->operation->effect == AGT_EFFECT_EFFECT;
+    agt_outcome outcome = unknown ? AGT_OUTCOME_UNKNOWN
+                          : late  ? AGT_OUTCOME_TIMEOUT
+                                  : AGT_OUTCOME_CANCELLED;
     (void)agt__error_set(
-        err, agt_outcome_get_status(outcome), ORIGIN, "\"%s\" was %s", attempt->operation->name,
-        late ? "stopped: the deadline of the run has passed" : "cancelled while it ran");
+        err, agt_outcome_get_status(outcome), ORIGIN, "\"%s\" was %s%s", attempt->operation->name,
+        late ? "stopped: the deadline of the run has passed" : "cancelled while it ran",
+        unknown ? "; whether it had its effect is unknown" : "");
     return outcome;
 }
 
@@ -220,11 +224,12 @@ static __attribute__((noinline)) void set_result_slowly(agt_tool_call *attempt, 
 static void set_result(agt_tool_call *attempt, uint64_t end_ns)
 {
     agt__call *call = attempt->call;
-    if (attempt->output == NULL) {
+    bool ok = attempt->status == AGT_OK && attempt->ending == AGT__ENDING_NONE;
+    if (attempt->output == NULL && ok) {
         attempt->output = agt__value_get_tainted_null();
     }
-    if (attempt->status == AGT_OK && attempt->ending == AGT__ENDING_NONE && call->output == NULL &&
-        call->detail == NULL && attempt->output == agt__value_get_tainted_null()) {
+    if (ok && call->output == NULL && call->detail == NULL &&
+        attempt->output == agt__value_get_tainted_null()) {
         call->output = attempt->output;
         call->outcome = AGT_OUTCOME_OK;
     } else {
@@ -489,7 +494,11 @@ static void end_other(agt__live *live, agt__ending ending)
         return;
     }
     attempt->ending = (uint8_t)ending;
-    attempt->call = NULL; /* it has lost its call, whatever it does now */
+    attempt->call = NULL;          /* it has lost its call, whatever it does now */
+    if (live->simulated_ns != 0) { /* a blocking function that only seems to run: it is over */
+        free_live(live);
+        return;
+    }
     bool starting = live->starting;
     live->starting = true;
     (void)stop_live(live);
@@ -558,8 +567,13 @@ static agt__call *start_live(agt__call *call)
         attempt->status = AGT_E_NOMEM;
     } else {
         live->starting = true;
-        attempt->status = attempt->operation->table->start(attempt, &attempt->output, &pending);
+        agt_value *output = NULL;
+        agt_status status = attempt->operation->table->start(attempt, &output, &pending);
         live->starting = false;
+        if (!live->completed) { /* else agt_tool_complete() has said how it ended */
+            attempt->status = status;
+            attempt->output = output;
+        }
     }
     if ((pending && !live->completed) || (!pending && has_simulated_sleep(live))) {
         return NULL;

@@ -117,7 +117,8 @@ static agt_status fill_nulls(const agt__call *call, agt_value **input)
 
 agt_status agt__call_bind(agt__call *call, agt_error *err)
 {
-    if (call->extra == NULL || (call->extra->bindings == NULL && !call->extra->fill_nulls)) {
+    if (call->extra == NULL || (call->extra->bindings == NULL && !call->extra->fill_nulls) ||
+        call->bound != NULL) { /* prepared before: it went through another queue since */
         return AGT_OK;
     }
     agt_value *input = agt_value_ref(call->input);

@@ -118,7 +118,9 @@ void agt_executor_unref(agt_executor *executor)
 agt_status agt__executor_add_policy(agt_executor *executor, agt__policy *policy)
 {
     if (executor->policy_count + 1 >= AGT__POLICIES_MAX) { /* the budget is one more */
-        policy->table->destroy(policy);
+        if (policy->table->destroy != NULL) {
+            policy->table->destroy(policy);
+        }
         return AGT_E_LIMIT;
     }
     executor->policies[executor->policy_count++] = policy;

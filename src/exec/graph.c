@@ -105,6 +105,7 @@ static void free_extra(agt__call *call)
         agt__options_deinit(extra->options, allocator);
         agt__free(allocator, extra->options);
     }
+    agt__operation_unref(extra->replacement);
     agt__free(allocator, extra->unknown_tool);
     agt__free(allocator, extra->call_id);
     agt__free(allocator, extra);
@@ -306,7 +307,8 @@ static agt_status add_options(agt__call *call, const agt_call_options *options, 
     extra->options = own;
     graph->has_own_options = true;
     if (is_growing(graph)) {
-        agt__options_inherit(own, &graph->options); /* else when the graph is started */
+        /* else when the graph is started */
+        agt__options_inherit(own, &graph->options, graph->runtime->clock);
     }
     return AGT_OK;
 }
@@ -640,6 +642,8 @@ void agt__graph_reset(agt_graph *graph)
         if (call->extra != NULL) {
             call->extra->journalled = false;
             call->extra->has_key = false;
+            agt__operation_unref(call->extra->replacement);
+            call->extra->replacement = NULL;
             memset(call->extra->slots, 0, sizeof(call->extra->slots));
         }
         for (uint32_t at = call->first_edge; at != 0; at = graph->edges[at - 1].next) {

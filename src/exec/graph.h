@@ -101,9 +101,10 @@ agt_graph *agt__graph_ref(agt_graph *graph);
  * @return AGT_OK; AGT_E_INVALID, AGT_E_VERSION; AGT_E_NOMEM with nothing kept */
 agt_status agt__options_init(agt__options *options, const agt_allocator *allocator,
                              const agt_call_options *given, const agt_clock *clock, agt_error *err);
-/** Take from @defaults what @options leaves open. Nothing is referenced: the defaults live longer.
- */
-void agt__options_inherit(agt__options *options, const agt__options *defaults);
+/** Take from @defaults, which live longer, what @options leaves open, and forget what was taken
+ * before. The time to a deadline of its own begins now. */
+void agt__options_inherit(agt__options *options, const agt__options *defaults,
+                          const agt_clock *clock);
 void agt__options_deinit(agt__options *options, const agt_allocator *allocator);
 
 /** The call's extra part, made if need be; NULL if there is no memory. */

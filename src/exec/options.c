@@ -1,6 +1,7 @@
 /*
  * Options of a start and of single calls: copied once, so that the caller's struct and texts may go
- * away, and merged by taking from the outer scope what the inner one leaves open.
+ * away (`own`), and merged at every start by taking from the outer scope what the inner one leaves
+ * open (`given`, which is what everybody else reads).
  */
 #include "base/config.h"
 #include "base/error.h"
@@ -18,46 +19,55 @@ static agt_status copy_text(const agt_allocator *allocator, const char *text, ch
     return *ret_copy != NULL ? AGT_OK : AGT_E_NOMEM;
 }
 
+/* As if nothing had been inherited; the time to the deadline begins now. */
+static void begin(agt__options *options, const agt_clock *clock)
+{
+    agt_budget_unref(options->given.budget);
+    options->given = options->own;
+    (void)agt_budget_ref(options->given.budget);
+    uint32_t deadline_ms = options->own.deadline_ms;
+    options->deadline_ns = UINT64_MAX;
+    if (deadline_ms != 0 && deadline_ms != AGT_MS_NONE) {
+        options->deadline_ns =
+            clock->get_monotonic_ns(clock->ctx) + (uint64_t)deadline_ms * 1000000u;
+    }
+}
+
 agt_status agt__options_init(agt__options *options, const agt_allocator *allocator,
                              const agt_call_options *given, const agt_clock *clock, agt_error *err)
 {
+    agt_call_options *own = &options->own;
     *options = (agt__options){.deadline_ns = UINT64_MAX};
-    if (given == NULL) {
-        options->given.struct_size = sizeof(options->given);
-        return AGT_OK;
-    }
-    agt_call_options own;
-    agt_status status = agt__config_read(&own, sizeof(own), given, err);
+    agt_status status = agt__config_read(own, sizeof(*own), given, err);
     if (status != AGT_OK) {
+        *own = (agt_call_options){.struct_size = sizeof(*own)};
         return status;
     }
-    options->given = own;
-    options->given.cancel = agt_cancel_ref(own.cancel);
-    options->given.budget = agt_budget_ref(own.budget);
-    if (own.parent != NULL) {
-        options->parent = *own.parent;
-        options->given.parent = &options->parent;
+    own->cancel = agt_cancel_ref(own->cancel);
+    own->budget = agt_budget_ref(own->budget);
+    if (own->parent != NULL) {
+        options->parent = *own->parent;
+        own->parent = &options->parent;
     }
-    if (own.deadline_ms != 0 && own.deadline_ms != AGT_MS_NONE) {
-        options->deadline_ns =
-            clock->get_monotonic_ns(clock->ctx) + (uint64_t)own.deadline_ms * 1000000u;
-    }
-    if (copy_text(allocator, own.conversation, &options->conversation) != AGT_OK ||
-        copy_text(allocator, own.correlation_id, &options->correlation_id) != AGT_OK ||
-        copy_text(allocator, own.agent, &options->agent) != AGT_OK) {
+    if (copy_text(allocator, own->conversation, &options->conversation) != AGT_OK ||
+        copy_text(allocator, own->correlation_id, &options->correlation_id) != AGT_OK ||
+        copy_text(allocator, own->agent, &options->agent) != AGT_OK) {
         agt__options_deinit(options, allocator);
         return agt__error_nomem(err, ORIGIN);
     }
-    options->given.conversation = options->conversation;
-    options->given.correlation_id = options->correlation_id;
-    options->given.agent = options->agent;
+    own->conversation = options->conversation;
+    own->correlation_id = options->correlation_id;
+    own->agent = options->agent;
+    begin(options, clock);
     return AGT_OK;
 }
 
-void agt__options_inherit(agt__options *options, const agt__options *defaults)
+void agt__options_inherit(agt__options *options, const agt__options *defaults,
+                          const agt_clock *clock)
 {
     agt_call_options *own = &options->given;
     const agt_call_options *outer = &defaults->given;
+    begin(options, clock);
     own->timeout_ms = own->timeout_ms != 0 ? own->timeout_ms : outer->timeout_ms;
     own->priority = own->priority != 0 ? own->priority : outer->priority;
     own->conversation = own->conversation != NULL ? own->conversation : outer->conversation;
@@ -73,7 +83,8 @@ void agt__options_inherit(agt__options *options, const agt__options *defaults)
 
 void agt__options_deinit(agt__options *options, const agt_allocator *allocator)
 {
-    agt_cancel_unref(options->given.cancel);
+    agt_cancel_unref(options->own.cancel);
+    agt_budget_unref(options->own.budget);
     agt_budget_unref(options->given.budget);
     agt__free(allocator, options->conversation);
     agt__free(allocator, options->correlation_id);

@@ -62,7 +62,8 @@ typedef struct agt__policy_table {
     /* Value for a call that joined @leader; *ret_value owned. NULL = the leader's output. */
     agt_status (*share)(agt__policy *policy, agt__call *leader, agt__call *follower,
                         agt_value **ret_value);
-    /* The call is over, or no longer waits: drop any pointer to it. NULL = there is none. */
+    /* The call is over, or waits at another stage or for another call: drop any pointer to it, it
+     * asks again when it goes on. NULL = there is none. */
     void (*forget)(agt__policy *policy, agt__call *call);
     void (*destroy)(agt__policy *policy);
 } agt__policy_table;
@@ -100,7 +101,8 @@ const agt_call_options *agt__call_get_options(const agt__call *call);
 uint32_t agt__call_get_attempts(const agt__call *call);
 /** How the last attempt ended, in settle() and share(). */
 agt_outcome agt__call_get_outcome(const agt__call *call);
-/** What the last attempt gave, in settle() and share(); borrowed, NULL unless ok. */
+/** What the last attempt gave, in settle() and share(); borrowed, never NULL if its outcome is ok;
+ * otherwise what it left, NULL if nothing. */
 const agt_value *agt__call_get_output(const agt__call *call);
 /** What the last attempt really cost. */
 const agt_budget_amount *agt__call_get_actual(const agt__call *call);

@@ -5,6 +5,7 @@
  * calls of their own hold none, or they could wait for themselves for ever: only operations of kind
  * "agent" pass without a slot.
  */
+#include "base/error.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "exec/graph.h"
@@ -58,7 +59,7 @@ static agt__admit wait_for_slot(slots_policy *slots, agt__call *call, agt__admis
         slot != NULL ? agt__calloc(slots->allocator, 1, sizeof(*waiting)) : NULL;
     if (waiting == NULL) {
         admission->outcome = AGT_OUTCOME_ERROR;
-        admission->error.status = AGT_E_NOMEM;
+        (void)agt__error_nomem(&admission->error, "exec");
         return AGT__ADMIT_REFUSE;
     }
     waiting->call = call;

@@ -94,7 +94,7 @@ static void inherit_options(agt_graph *graph)
     for (uint32_t i = 0; graph->has_own_options && i < graph->count; i++) {
         agt__call_extra *extra = agt__graph_get_call(graph, i)->extra;
         if (extra != NULL && extra->options != NULL) {
-            agt__options_inherit(extra->options, &graph->options);
+            agt__options_inherit(extra->options, &graph->options, graph->runtime->clock);
         }
     }
 }
@@ -208,7 +208,7 @@ agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
     (void)agt__graph_ref(graph); /* the run's */
     agt__options outer = {.given = *agt__tool_call_get_options(call), .deadline_ns = call->due_ns};
     outer.given.timeout_ms = 0; /* that is of the outer call, not of each inner one */
-    agt__options_inherit(&graph->options, &outer);
+    agt__options_inherit(&graph->options, &outer, graph->runtime->clock);
     use_executor(graph);
     inherit_options(graph);
     graph->start_ns = agt__runtime_now_ns(graph->runtime);

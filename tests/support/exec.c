@@ -2,6 +2,7 @@
 #include "support/exec.h"
 
 #include "support/test.h"
+#include "support/values.h"
 
 #include <string.h>
 
@@ -146,4 +147,76 @@ agt_status agt_test_add_call(agt_graph *graph, const char *tool, const char *jso
         fail_msg("%s: %s", tool, err.message);
     }
     return status;
+}
+
+agt_graph *agt_test_new_graph(agt_test_engine *engine, const agt_graph_config *config)
+{
+    agt_graph *graph;
+    agt_error err;
+    if (agt_graph_new(engine->executor, config, &graph, &err) != AGT_OK) {
+        fail_msg("%s", err.message);
+    }
+    return graph;
+}
+
+agt_call_id agt_test_add(agt_graph *graph, const char *tool, const char *json,
+                         const agt_call_options *options)
+{
+    agt_call_id call = 0;
+    agt_error err;
+    agt_value *input = agt_test_json(NULL, json);
+    if (agt_graph_add_call(graph, tool, input, options, &call, &err) != AGT_OK) {
+        fail_msg("%s: %s", tool, err.message);
+    }
+    agt_value_unref(input);
+    return call;
+}
+
+agt_results *agt_test_run_graph(agt_graph *graph, const agt_call_options *options)
+{
+    agt_results *results;
+    agt_error err;
+    if (agt_graph_run(graph, options, &results, &err) != AGT_OK) {
+        fail_msg("%s", err.message);
+    }
+    return results;
+}
+
+agt_results *agt_test_finish(agt_task *task)
+{
+    agt_results *results;
+    assert_int_equal(agt_task_wait(task, AGT_MS_NONE), AGT_OK);
+    assert_int_equal(agt_task_get_results(task, &results), AGT_OK);
+    agt_task_unref(task);
+    return results;
+}
+
+void agt_test_expect(const agt_results *results, size_t index, agt_outcome outcome,
+                     const char *part)
+{
+    agt_error err = {.status = AGT_OK};
+    agt_status status = agt_results_get_error(results, index, &err);
+    if (agt_results_get_outcome(results, index) != outcome) {
+        fail_msg("call %zu: %s: %s", index,
+                 agt_outcome_get_name(agt_results_get_outcome(results, index)), err.message);
+    }
+    assert_int_equal(status, agt_outcome_get_status(outcome));
+    if (part != NULL && strstr(err.message, part) == NULL) {
+        fail_msg("call %zu: \"%s\" is not in \"%s\"", index, part, err.message);
+    }
+}
+
+void agt_test_expect_output(const agt_results *results, size_t index, const char *json)
+{
+    agt_test_expect(results, index, AGT_OUTCOME_OK, NULL);
+    const agt_value *output = agt_results_get_output(results, index);
+    assert_non_null(output);
+    assert_true(agt_value_is_tainted(output));
+    agt_test_assert_json(output, json);
+}
+
+uint64_t agt_test_now_ns(agt_test_engine *engine)
+{
+    const agt_clock *clock = agt_runtime_get_clock(engine->runtime);
+    return clock->get_monotonic_ns(clock->ctx);
 }

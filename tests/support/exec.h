@@ -33,6 +33,29 @@ void agt_test_engine_deinit(agt_test_engine *engine);
 /* The value of a JSON text; NULL if there is no memory. */
 agt_value *agt_test_json(const agt_allocator *allocator, const char *text);
 
+/* A new graph; the test fails if there is none. @config may be NULL. */
+agt_graph *agt_test_new_graph(agt_test_engine *engine, const agt_graph_config *config);
+
+/* Add a call with options (NULL: none); the test fails if it cannot. */
+agt_call_id agt_test_add(agt_graph *graph, const char *tool, const char *json,
+                         const agt_call_options *options);
+
+/* Run it; the test fails if it cannot be run. */
+agt_results *agt_test_run_graph(agt_graph *graph, const agt_call_options *options);
+
+/* Wait for a task of a graph, drop it, and take its results. */
+agt_results *agt_test_finish(agt_task *task);
+
+/* Fails the test unless call @index ended so, and (if @part is not NULL) says that. */
+void agt_test_expect(const agt_results *results, size_t index, agt_outcome outcome,
+                     const char *part);
+
+/* Fails the test unless call @index succeeded with the output @json. */
+void agt_test_expect_output(const agt_results *results, size_t index, const char *json);
+
+/* Nanoseconds since the start of virtual time, which all is counted from in tests. */
+uint64_t agt_test_now_ns(agt_test_engine *engine);
+
 /* Add a call of @tool with the input @json; the test fails if it cannot (but for AGT_E_NOMEM). */
 agt_status agt_test_add_call(agt_graph *graph, const char *tool, const char *json,
                              agt_call_id *ret_call);

@@ -99,7 +99,7 @@ static void the_first_success_of_a_hedged_call_counts(void **state)
         }
         bool hedged = (agt_results_get_flags(results, call) & AGT_CALL_HEDGED) != 0;
         assert_int_equal(hedged, cases[i].hedged);
-        agt_call_times times;
+        agt_call_times times = AGT_CONFIG(agt_call_times, 0);
         agt_results_get_times(results, call, &times);
         assert_int_equal(times.attempts, cases[i].attempts);
         assert_int_equal(counts.started, cases[i].attempts);
@@ -132,7 +132,7 @@ static void blocking_calls_are_hedged(void **state)
     agt_test_expect(results, call, AGT_OUTCOME_OK, NULL);
     agt_test_expect(results, behind, AGT_OUTCOME_OK, NULL);
     assert_true((agt_results_get_flags(results, call) & AGT_CALL_HEDGED) != 0);
-    agt_execution_metrics metrics;
+    agt_execution_metrics metrics = AGT_CONFIG(agt_execution_metrics, 0);
     agt_results_get_execution_metrics(results, &metrics);
     assert_int_equal(metrics.parallel_max, 2);
     agt_results_unref(results);

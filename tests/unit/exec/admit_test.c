@@ -244,7 +244,7 @@ static void failed_calls_are_tried_again(void **state)
         } else {
             agt_test_expect(results, 0, AGT_OUTCOME_ERROR, "attempt 3 failed");
         }
-        agt_call_times times;
+        agt_call_times times = AGT_CONFIG(agt_call_times, 0);
         agt_results_get_times(results, 0, &times);
         assert_int_equal(times.attempts, 3);
         agt_test_expect_released(&retry, 3);
@@ -326,7 +326,7 @@ static void another_tool_answers_instead(void **state)
         agt_test_expect_output(results, 0, "42");
         assert_int_equal(agt_results_get_flags(results, 0), AGT_CALL_FROM_FALLBACK);
         assert_int_equal(agt_results_get_flags(results, fine), 0);
-        agt_call_times times;
+        agt_call_times times = AGT_CONFIG(agt_call_times, 0);
         agt_results_get_times(results, 0, &times);
         assert_int_equal(times.attempts, 2);
         agt_test_expect_released(&fallback, 3 * run);

@@ -70,12 +70,6 @@ void agt_test_expect_reply(const agt_reply *reply, agt_outcome outcome, const ch
     assert_int_equal(status == AGT_OK, outcome == AGT_OUTCOME_OK);
 }
 
-uint64_t agt_test_now_ns(const agt_test_engine *engine)
-{
-    const agt_clock *clock = agt_runtime_get_clock(engine->runtime);
-    return clock->get_monotonic_ns(clock->ctx);
-}
-
 /* ---- spans ----------------------------------------------------------------------------------- */
 
 static void on_start(void *user_data, const agt_span *span)

@@ -24,9 +24,6 @@ agt_reply *agt_test_ask(agt_test_engine *engine, const char *rules, const agt_ag
 /* Fails the test unless the reply has this outcome and the error says `part`. */
 void agt_test_expect_reply(const agt_reply *reply, agt_outcome outcome, const char *part);
 
-/* The virtual time of an engine. */
-uint64_t agt_test_now_ns(const agt_test_engine *engine);
-
 /* ---- spans ----------------------------------------------------------------------------------- */
 
 typedef struct agt_test_span {

@@ -215,7 +215,7 @@ void agt_test_expect_output(const agt_results *results, size_t index, const char
     agt_test_assert_json(output, json);
 }
 
-uint64_t agt_test_now_ns(agt_test_engine *engine)
+uint64_t agt_test_now_ns(const agt_test_engine *engine)
 {
     const agt_clock *clock = agt_runtime_get_clock(engine->runtime);
     return clock->get_monotonic_ns(clock->ctx);

@@ -53,8 +53,8 @@ void agt_test_expect(const agt_results *results, size_t index, agt_outcome outco
 /* Fails the test unless call @index succeeded with the output @json. */
 void agt_test_expect_output(const agt_results *results, size_t index, const char *json);
 
-/* Nanoseconds since the start of virtual time, which all is counted from in tests. */
-uint64_t agt_test_now_ns(agt_test_engine *engine);
+/* The virtual time of an engine. */
+uint64_t agt_test_now_ns(const agt_test_engine *engine);
 
 /* Add a call of @tool with the input @json; the test fails if it cannot (but for AGT_E_NOMEM). */
 agt_status agt_test_add_call(agt_graph *graph, const char *tool, const char *json,

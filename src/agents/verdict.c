@@ -221,11 +221,11 @@ static agt_status new_verdict(const agt_allocator *allocator, const agt__tally *
 /* ---- public -----------------------------------------------------------------------------------
  */
 
-static agt_status vote_on(agt_pool *pool, const agt_allocator *allocator,
-                          const agt_replies *replies, agt_vote strategy, const char *pointer,
-                          agt__ballot *ballots, vote *votes, agt_verdict **ret_verdict,
-                          agt_error *err)
+static agt_status vote_on(agt_pool *pool, const agt_replies *replies, agt_vote strategy,
+                          const char *pointer, agt__ballot *ballots, vote *votes,
+                          agt_verdict **ret_verdict, agt_error *err)
 {
+    const agt_allocator *allocator = pool != NULL ? pool->allocator : NULL;
     size_t count = agt_replies_get_count(replies);
     for (size_t i = 0; i < count; i++) {
         agt_status status = make_ballot(pool, allocator, agt_replies_get(replies, i), strategy,
@@ -259,10 +259,9 @@ agt_status agt_pool_consensus_vote(agt_pool *pool, const agt_replies *replies, a
     size_t count = agt_replies_get_count(replies);
     agt__ballot *ballots = agt__calloc(allocator, count + 1, sizeof(*ballots));
     vote *votes = agt__calloc(allocator, count + 1, sizeof(*votes));
-    agt_status status =
-        ballots != NULL && votes != NULL
-            ? vote_on(pool, allocator, replies, strategy, pointer, ballots, votes, ret_verdict, err)
-            : agt__error_nomem(err, origin);
+    agt_status status = ballots != NULL && votes != NULL ? vote_on(pool, replies, strategy, pointer,
+                                                                   ballots, votes, ret_verdict, err)
+                                                         : agt__error_nomem(err, origin);
     for (size_t i = 0; votes != NULL && i < count; i++) {
         agt_value_unref(votes[i].text);
     }

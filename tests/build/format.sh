@@ -1,0 +1,3 @@
+#!/bin/sh
+# The C sources have the format of .clang-format.
+exec "$SOURCE_DIR/tools/fmt" --check

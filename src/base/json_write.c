@@ -12,6 +12,7 @@
 #include "base/json_write.h"
 
 #include "base/assert.h"
+#include "base/compiler.h"
 #include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/number.h"
@@ -289,7 +290,7 @@ static const agt_value *put_before_part(writer *w, step *top, size_t depth)
 
 static void put_all(writer *w, const agt_value *value)
 {
-    step way[AGT__VALUE_DEPTH_MAX];
+    AGT__UNINITIALIZED step way[AGT__VALUE_DEPTH_MAX];
     size_t depth = 0;
     while (w->out->status == AGT_OK) {
         if (!put_whole(w, value)) {

@@ -12,6 +12,7 @@
 #include "base/value.h"
 
 #include "base/assert.h"
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/utf8.h"
@@ -424,14 +425,16 @@ static const agt_value *counterpart(const agt_value *a, const agt_value *b, uint
     return agt_value_get_member_n(b, agt__member_key(a, member), member->key_length);
 }
 
+typedef struct equal_step {
+    const agt_value *a;
+    const agt_value *b;
+    uint32_t next;
+} equal_step;
+
 /* Equality of two containers, part by part. */
 static bool equal_deep(const agt_value *a, const agt_value *b)
 {
-    struct {
-        const agt_value *a;
-        const agt_value *b;
-        uint32_t next;
-    } way[AGT__VALUE_DEPTH_MAX];
+    AGT__UNINITIALIZED equal_step way[AGT__VALUE_DEPTH_MAX];
     size_t depth = 0;
     for (;;) {
         if (a != b) {

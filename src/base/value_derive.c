@@ -4,6 +4,7 @@
  * parser; the tree works out depth and taint.
  */
 #include "base/assert.h"
+#include "base/compiler.h"
 #include "base/utf8.h"
 #include "base/value.h"
 #include "base/value_node.h"
@@ -115,7 +116,7 @@ static agt_status taint_one(agt__tree *tree, const agt_value *value, bool *ret_o
 
 static agt_status taint_all(agt__tree *tree, const agt_value *value)
 {
-    taint_step way[AGT__VALUE_DEPTH_MAX];
+    AGT__UNINITIALIZED taint_step way[AGT__VALUE_DEPTH_MAX];
     size_t depth = 0;
     for (;;) {
         bool opened;

@@ -287,8 +287,9 @@ def check(file):
 
 def list_files(root):
     """Tracked and new files of the kinds that are checked; data of the tests is left alone."""
-    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others",
-               "--exclude-standard"]
+    # The checkout may belong to another user, as in a container.
+    command = ["git", "-c", f"safe.directory={root}", "-C", str(root), "ls-files", "-z",
+               "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, check=True, capture_output=True).stdout.decode().split("\0")
     kinds = (".c", ".h", ".py", ".sh", ".cmake", ".md", ".yaml", "CMakeLists.txt", "Makefile")
     data = re.compile(r"^(tests/(.*/)?(data|fixtures|corpus)/|fuzz/corpus/)")

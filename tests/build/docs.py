@@ -28,8 +28,9 @@ TIMEOUT_S = 60
 
 
 def pages():
-    names = subprocess.run(["git", "-C", str(SOURCE), "ls-files", "-z", "*.md"], check=True,
-                           capture_output=True, text=True).stdout.split("\0")
+    # The checkout may belong to another user, as in a container.
+    command = ["git", "-c", f"safe.directory={SOURCE}", "-C", str(SOURCE), "ls-files", "-z", "*.md"]
+    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
     return [SOURCE / name for name in names if name and (SOURCE / name).exists()]
 
 

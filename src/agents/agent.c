@@ -47,7 +47,9 @@ static void destroy(agt__operation *operation)
     agt_value_unref(agent->system);
     agt_value_unref(agent->tools_value);
     agt_schema_unref(agent->output_schema);
-    agt_executor_unref(agent->executor);
+    if (!agent->is_owned) {
+        agt_executor_unref(agent->executor);
+    }
     agt_model_unref(agent->model);
     agt_runtime *runtime = agent->runtime;
     agt__free(operation->allocator, agent);
@@ -155,6 +157,26 @@ static size_t text_size(const char *text)
     return text != NULL ? strlen(text) + 1 : 0;
 }
 
+/* An agent with its texts and room for its tools; the rest is zero. NULL if there is no memory. */
+static agt_agent *alloc_agent(agt_runtime *runtime, const char *name, const char *instructions,
+                              const char *description, size_t tool_count)
+{
+    const agt_allocator *allocator = agt_runtime_get_allocator(runtime);
+    size_t tools_size = tool_count * sizeof(agt_tool *);
+    size_t texts_size = text_size(name) + text_size(instructions) + text_size(description);
+    agt_agent *agent = agt__calloc(allocator, 1, sizeof(*agent) + tools_size + texts_size);
+    if (agent != NULL) {
+        char *at = (char *)(agent + 1) + tools_size;
+        set_operation(agent, allocator, place_text(&at, name));
+        agent->instructions = place_text(&at, instructions);
+        agent->description = place_text(&at, description);
+        agent->runtime = agt__runtime_ref(runtime);
+        agent->tool_count = tool_count;
+        agent->tools = (agt_tool **)(void *)(agent + 1);
+    }
+    return agent;
+}
+
 agt_status agt_agent_new(agt_runtime *runtime, const agt_agent_config *config,
                          agt_agent **ret_agent, agt_error *err)
 {
@@ -174,34 +196,45 @@ agt_status agt_agent_new(agt_runtime *runtime, const agt_agent_config *config,
     while (own.tools != NULL && own.tools[tool_count] != NULL) {
         tool_count++;
     }
-    const agt_allocator *allocator = agt_runtime_get_allocator(runtime);
-    size_t tools_size = tool_count * sizeof(agt_tool *);
-    agt_agent *agent = agt__calloc(allocator, 1,
-                                   sizeof(*agent) + tools_size + text_size(own.name) +
-                                       text_size(own.instructions) + text_size(own.description));
+    agt_agent *agent =
+        alloc_agent(runtime, own.name, own.instructions, own.description, tool_count);
     if (agent == NULL) {
         return agt__error_nomem(err, origin);
     }
-    char *at = (char *)(agent + 1) + tools_size;
-    set_operation(agent, allocator, place_text(&at, own.name));
-    agent->instructions = place_text(&at, own.instructions);
-    agent->description = place_text(&at, own.description);
-    agent->runtime = agt__runtime_ref(runtime);
     agent->model = agt_model_ref(own.model);
     agent->executor = agt_executor_ref(own.executor);
     agent->all_tools = own.tools == NULL && own.executor != NULL;
-    agent->tool_count = tool_count;
-    agent->tools = (agt_tool **)(void *)(agent + 1);
     set_limits(agent, &own.limits);
     status = find_tools(agent, &own, err);
     if (status == AGT_OK && own.output_schema != NULL) {
-        status = agt_schema_new(allocator, own.output_schema, &agent->output_schema, err);
+        status = agt_schema_new(agent->operation.allocator, own.output_schema,
+                                &agent->output_schema, err);
     }
     if (status != AGT_OK) {
         agt_agent_unref(agent);
         return status;
     }
     *ret_agent = agent;
+    return AGT_OK;
+}
+
+agt_status agt__agent_new_owned(const agt_agent *agent, agt_agent **ret_agent)
+{
+    agt_agent *copy = alloc_agent(agent->runtime, agent->operation.name, agent->instructions,
+                                  agent->description, agent->tool_count);
+    if (copy == NULL) {
+        return AGT_E_NOMEM;
+    }
+    copy->model = agt_model_ref(agent->model);
+    copy->executor = agent->executor;
+    copy->is_owned = true;
+    copy->output_schema = agt_schema_ref(agent->output_schema);
+    copy->limits = agent->limits;
+    copy->all_tools = agent->all_tools;
+    for (size_t i = 0; i < agent->tool_count; i++) {
+        copy->tools[i] = agent->tools[i];
+    }
+    *ret_agent = copy;
     return AGT_OK;
 }
 

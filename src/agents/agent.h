@@ -21,6 +21,7 @@ struct agt_agent {
     agt_schema *output_schema;
     agt_agent_limits limits; /* no zeros but for "no limit" */
     bool all_tools;          /* of the executor */
+    bool is_owned;           /* by a tool of its executor: not referenced */
     size_t tool_count;
     agt_tool **tools; /* unless all_tools; behind the object */
 
@@ -30,6 +31,14 @@ struct agt_agent {
     size_t tools_counted; /* tools of the executor when tools_value was made */
     size_t request_bytes; /* of all three, about */
 };
+
+/**
+ * The same agent again, to be owned by a tool of its own executor: that executor is not referenced,
+ * or neither would ever be freed.
+ *
+ * @return AGT_OK; AGT_E_NOMEM
+ */
+AGT_MUST_CHECK agt_status agt__agent_new_owned(const agt_agent *agent, agt_agent **ret_agent);
 
 /** Make what requests share, if it is not there or out of date. Loop thread.
  * @return AGT_OK; AGT_E_NOMEM */

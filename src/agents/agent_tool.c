@@ -5,12 +5,18 @@
  * the agent spent is added to the costs of the agent that delegated, and how deep agents stand
  * below each other is limited, both in loop.c.
  *
+ * An agent that is a tool of the executor whose tools it uses itself would keep that executor, and
+ * be kept by it, for ever: such a tool owns a copy of the agent that does not reference the
+ * executor. (Two executors with agents of each other are the program's to untie.)
+ *
  * Threads: any.
  */
 #include "agents/agent.h"
 
 #include "base/config.h"
 #include "base/error.h"
+#include "base/mem.h"
+#include "exec/executor.h"
 
 #include <string.h>
 
@@ -23,10 +29,21 @@ static agt_status start(agt_tool_call *call, agt_value **ret_output, bool *ret_p
     return agt__agent_start(call, agent, AGT__AGENT_TOOL, ret_pending);
 }
 
+static void destroy(agt__operation *operation)
+{
+    agt_tool *tool = (agt_tool *)operation;
+    const agt_allocator *allocator = operation->allocator;
+    agt__tool_deinit(tool);
+    agt__free(allocator, tool);
+}
+
 static const agt__operation_table table = {
     .kind = "agent",
     .start = start,
     .cancel = agt__agent_cancel,
+    .estimate = agt__tool_estimate,
+    .finish = agt__tool_finish,
+    .destroy = destroy,
 };
 
 static void release(void *agent)
@@ -48,6 +65,7 @@ agt_status agt_executor_register_agent(agt_executor *executor, const char *name,
 {
     agt_tool_config own;
     agt_value *schema = NULL;
+    agt_agent *delegate = NULL;
     if (executor == NULL || agent == NULL) {
         return agt__error_set(err, AGT_E_INVALID, origin, "executor and agent are required");
     }
@@ -59,8 +77,17 @@ agt_status agt_executor_register_agent(agt_executor *executor, const char *name,
         return agt__error_set(err, AGT_E_INVALID, origin,
                               "the user_data of an agent as a tool is the agent");
     }
+    if (agent->executor == executor) {
+        status = agt__agent_new_owned(agent, &delegate);
+        if (status != AGT_OK) {
+            return agt__error_nomem(err, origin);
+        }
+    } else {
+        delegate = agt_agent_ref(agent);
+    }
     if (own.input_schema == NULL) {
         if (make_schema(agent->operation.allocator, &schema) != AGT_OK) {
+            agt_agent_unref(delegate);
             return agt__error_nomem(err, origin);
         }
         own.input_schema = schema;
@@ -75,12 +102,12 @@ agt_status agt_executor_register_agent(agt_executor *executor, const char *name,
         own.timeout_ms = AGT_MS_NONE; /* its own limits hold */
     }
     own.mode = AGT_TOOL_ASYNC;
-    own.user_data = agt_agent_ref(agent);
+    own.user_data = delegate;
     own.release = release;
     status = agt__executor_register_operation(executor, name != NULL ? name : agent->operation.name,
                                               &table, &own, err);
     if (status != AGT_OK) {
-        agt_agent_unref(agent);
+        agt_agent_unref(delegate);
     }
     agt_value_unref(schema);
     return status;

@@ -249,7 +249,7 @@ static agt_status add_call(agt_graph *graph, const new_call *wanted, agt__call *
         .input = wanted->input != NULL ? agt_value_ref(wanted->input) : agt_value_empty_object(),
         .index = graph->count,
         /* The executor, which the graph holds, keeps its tools for good. */
-        .owns_operation = wanted->executor != graph->executor,
+        .owns_operation = wanted->executor == NULL || wanted->executor != graph->executor,
     };
     if (call->owns_operation) {
         (void)agt__operation_ref(call->operation);

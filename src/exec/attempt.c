@@ -311,40 +311,56 @@ static agt__call *run_inline(agt__call *call)
 
 void agt__live_link(agt__live *live)
 {
-    agt_graph *graph = agt__graph_ref(live->attempt.graph);
+    agt_graph *graph = live->attempt.graph;
     live->attempt.is_live = true;
-    (void)agt__operation_ref(live->attempt.operation);
-    (void)agt_value_ref(live->attempt.input);
     agt__list_add(&graph->live, &live->link);
     count_active(graph);
 }
 
-void agt__live_unlink(agt__live *live)
+void agt__live_hold(agt__live *live)
+{
+    if (!live->holds) {
+        live->holds = true;
+        (void)agt__graph_ref(live->attempt.graph);
+        (void)agt__operation_ref(live->attempt.operation);
+        (void)agt_value_ref(live->attempt.input);
+    }
+}
+
+void agt__live_free(agt__live *live, void *memory)
 {
     agt_graph *graph = live->attempt.graph;
+    bool holds = live->holds;
     agt__loop_timer_stop(graph->runtime->loop, &live->due_timer);
     agt__loop_timer_stop(graph->runtime->loop, &live->resume_timer);
     agt__list_remove(&live->link);
     agt_cancel_unref(live->token);
-    agt__free(graph->allocator, live->attempt.error);
+    if (live->attempt.error != NULL) {
+        agt__free(graph->allocator, live->attempt.error);
+    }
     agt_value_unref(live->attempt.output);
-    agt_value_unref(live->attempt.input);
-    agt__operation_unref(live->attempt.operation);
+    if (holds) {
+        agt_value_unref(live->attempt.input);
+        agt__operation_unref(live->attempt.operation);
+    }
+    agt__free(graph->allocator, memory);
+    if (holds) {
+        agt_graph_unref(graph);
+    }
 }
 
 static void free_live(agt__live *live)
 {
-    agt_graph *graph = live->attempt.graph;
-    agt__live_unlink(live);
-    agt__free(graph->allocator, live);
-    agt_graph_unref(graph);
+    agt__live_free(live, live);
 }
 
 /* The call of a live attempt has its end: settle it. The attempt may go on without it. */
 static agt__call *conclude_live(agt__live *live)
 {
     agt__call *call = live->attempt.call;
-    agt__attempt_conclude(&live->attempt, agt__runtime_now_ns(live->attempt.graph->runtime));
+    agt_graph *graph = live->attempt.graph;
+    graph->last_ns = agt__runtime_now_ns(graph->runtime);
+    agt__attempt_conclude(&live->attempt, graph->last_ns);
     live->attempt.call = NULL;
     return agt__attempt_leave(call);
 }
@@ -358,7 +374,6 @@ static void end_live(agt__live *live)
         next = conclude_live(live);
     }
     free_live(live);
-    graph->last_ns = agt__runtime_now_ns(graph->runtime);
     agt__engine_run_chain(next);
     agt_graph_unref(graph);
 }
@@ -449,6 +464,7 @@ static agt__call *end_from_outside(agt__live *live, agt__ending ending)
     live->starting = starting;
     agt__call *next = NULL;
     if (!follows || live->completed) {
+        agt__live_hold(live); /* from here on it is without its call */
         next = conclude_live(live);
     }
     if (live->completed && !starting) {
@@ -464,6 +480,63 @@ static void fire_due(agt__timer *timer)
     graph->last_ns = agt__runtime_now_ns(graph->runtime);
     agt__engine_run_chain(end_from_outside(live, AGT__ENDING_TIMEOUT));
     agt_graph_unref(graph);
+}
+
+/*
+ * One timer watches over most attempts of a graph: those that are due no earlier than the ones it
+ * watches already, which with one limit for all is every one of them. It is not touched when they
+ * end. When it fires it ends what is due and is set for the first of the rest.
+ */
+static void fire_graph_due(agt__timer *timer)
+{
+    agt_graph *graph = (agt_graph *)(void *)((char *)timer - offsetof(agt_graph, due_timer));
+    agt__loop *loop = graph->runtime->loop;
+    uint64_t first_ns = UINT64_MAX;
+    agt__link turn;
+    (void)agt__graph_ref(graph);
+    graph->last_ns = agt__runtime_now_ns(graph->runtime);
+    uint64_t now_ns = graph->last_ns;
+    agt__list_move(&turn, &graph->live);
+    for (agt__link *link = agt__list_first(&turn); link != NULL; link = agt__list_first(&turn)) {
+        agt__live *live = live_of_link(link);
+        agt__list_remove(link);
+        agt__list_add(&graph->live, link);
+        if (!live->covered) {
+            continue;
+        }
+        if (live->attempt.due_ns <= now_ns) {
+            live->covered = false;
+            agt__engine_run_chain(end_from_outside(live, AGT__ENDING_TIMEOUT));
+        } else if (live->attempt.due_ns < first_ns) {
+            first_ns = live->attempt.due_ns;
+        }
+    }
+    if (first_ns != UINT64_MAX && (!agt__timer_is_started(timer) || first_ns < timer->due_ns)) {
+        (void)agt__loop_timer_start(loop, timer, first_ns); /* it has just left its place free */
+    }
+    agt_graph_unref(graph);
+}
+
+/* Have the attempt's limit watched. */
+static agt_status watch_limit(agt__live *live)
+{
+    agt_graph *graph = live->attempt.graph;
+    agt__loop *loop = graph->runtime->loop;
+    uint64_t due_ns = live->attempt.due_ns;
+    if (due_ns == UINT64_MAX) {
+        return AGT_OK;
+    }
+    if (due_ns < graph->due_covered_ns) {
+        live->due_timer.fire = fire_due;
+        return agt__loop_timer_start(loop, &live->due_timer, due_ns);
+    }
+    live->covered = true;
+    graph->due_covered_ns = due_ns;
+    if (agt__timer_is_started(&graph->due_timer)) {
+        return AGT_OK;
+    }
+    graph->due_timer.fire = fire_graph_due;
+    return agt__loop_timer_start(loop, &graph->due_timer, due_ns);
 }
 
 void agt__attempt_cancel_all(agt_graph *graph)
@@ -560,10 +633,8 @@ static agt__call *start_live(agt__call *call)
     agt_tool_call *attempt = &live->attempt;
     agt__attempt_init(attempt, call, agt__runtime_now_ns(runtime));
     agt__live_link(live);
-    live->due_timer.fire = fire_due;
     bool pending = false;
-    if (attempt->due_ns != UINT64_MAX &&
-        agt__loop_timer_start(runtime->loop, &live->due_timer, attempt->due_ns) != AGT_OK) {
+    if (watch_limit(live) != AGT_OK) {
         attempt->status = AGT_E_NOMEM;
     } else {
         live->starting = true;
@@ -580,7 +651,6 @@ static agt__call *start_live(agt__call *call)
     }
     agt__call *next = attempt->call != NULL ? conclude_live(live) : NULL;
     free_live(live);
-    graph->last_ns = agt__runtime_now_ns(runtime);
     return next;
 }
 

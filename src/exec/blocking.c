@@ -32,12 +32,9 @@ static agt__blocking *blocking_of_job(agt__job *job)
 
 void agt__blocking_free(agt__blocking *blocking)
 {
-    agt_graph *graph = blocking->live.attempt.graph;
-    agt__live_unlink(&blocking->live);
     (void)pthread_cond_destroy(&blocking->wakeup);
     (void)pthread_mutex_destroy(&blocking->mutex);
-    agt__free(graph->allocator, blocking);
-    agt_graph_unref(graph);
+    agt__live_free(&blocking->live, blocking);
 }
 
 /* The current call is the loop's to settle; mutex held. */
@@ -286,6 +283,7 @@ agt__call *agt__blocking_start(agt__call *call)
     agt_tool_call *attempt = &blocking->live.attempt;
     agt__attempt_init(attempt, call, agt__runtime_now_ns(runtime));
     agt__live_link(&blocking->live);
+    agt__live_hold(&blocking->live); /* the worker looks at it whatever becomes of the run */
     blocking->armed_ns = attempt->due_ns;
     agt_status status = AGT_OK;
     if (attempt->due_ns != UINT64_MAX) {

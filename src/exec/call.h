@@ -144,8 +144,9 @@ struct agt_tool_call {
     uint8_t ending; /* agt__ending */
 };
 
-/* An attempt that outlives the function that started it: on the heap, linked in graph->live, with
- * references to the graph, the operation and the input. Loop thread. */
+/* An attempt that outlives the function that started it: on the heap, linked in graph->live. While
+ * its call waits for it, the run keeps alive what it points at; once it goes on without its call,
+ * or on another thread, it holds references of its own. Loop thread. */
 typedef struct agt__live agt__live;
 struct agt__live {
     agt_tool_call attempt; /* first */
@@ -159,6 +160,8 @@ struct agt__live {
     uint64_t simulated_ns; /* what a blocking function slept in a simulated runtime */
     bool starting;         /* inside the operation's start() */
     bool completed;        /* agt_tool_complete() came meanwhile */
+    bool holds;            /* graph, operation and input are referenced */
+    bool covered;          /* its limit is watched by graph->due_timer, not by due_timer */
 };
 
 /* A blocking function on a worker. `attempt.call` and all members below are guarded by the mutex.

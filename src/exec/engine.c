@@ -458,6 +458,7 @@ static void end_run(agt_graph *graph)
     AGT_ASSERT(graph->ready_first == NULL);
     AGT_ASSERT(graph->parked == NULL);
     agt__loop_timer_stop(runtime->loop, &graph->deadline_timer);
+    agt__loop_timer_stop(runtime->loop, &graph->due_timer);
     agt__cancel_unlisten(&graph->cancel_link);
     graph->end_ns = agt__runtime_now_ns(runtime);
     bool ok = atomic_load_explicit(&graph->failed, memory_order_acquire) == 0;

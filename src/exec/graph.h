@@ -81,6 +81,8 @@ struct agt_graph {
     agt__call *parked;
     agt__link live; /* of agt__live */
     agt__timer deadline_timer;
+    agt__timer due_timer;    /* for all attempts that are `covered`: due at the first one's limit */
+    uint64_t due_covered_ns; /* the latest limit it covers */
     agt__cancel_link cancel_link;
     agt__activity activity;
 };
@@ -209,10 +211,13 @@ uint64_t agt__attempt_get_due_ns(const agt__call *call, uint64_t start_ns);
 /** When @attempt is due; UINT64_MAX = never. */
 uint64_t agt__attempt_get_limit_ns(const agt_tool_call *attempt);
 
-/** Link an attempt on the heap into the graph's list; it takes its references. @threads loop */
+/** Link an attempt on the heap into the graph's list. @threads loop */
 void agt__live_link(agt__live *live);
-/** Take it out, give the references back. @threads loop */
-void agt__live_unlink(agt__live *live);
+/** Have it keep what it points at by references of its own. @threads loop */
+void agt__live_hold(agt__live *live);
+/** Take it out of the list and free it, @memory being what it is the first part of. @threads loop
+ */
+void agt__live_free(agt__live *live, void *memory);
 
 /**
  * The attempt is over: make its result (status and output, or how it was ended) that of the call,

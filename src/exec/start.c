@@ -79,6 +79,7 @@ static void clear_run(agt_graph *graph)
     memset(&graph->context, 0, sizeof(graph->context));
     atomic_store(&graph->remaining, graph->count + (graph->open ? 1u : 0u));
     graph->settled = 0;
+    graph->due_covered_ns = 0;
     atomic_store(&graph->succeeded, 0);
     atomic_store(&graph->failed, 0);
     atomic_store(&graph->first_failure, 0);

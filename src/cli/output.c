@@ -17,7 +17,8 @@
 
 enum {
     COMPLAINT_BYTES = 2048,
-    READ_BYTES = 64 * 1024
+    READ_BYTES = 64 * 1024,
+    OUTPUT_BYTES = 32 * 1024
 };
 
 cli_exit cli_exit_of(agt_status status)
@@ -105,7 +106,7 @@ void cli_open_output(void)
     cookie_io_functions_t functions = {.write = write_output};
     FILE *stream = fopencookie(&output_failure, "w", functions);
     if (stream != NULL) {
-        (void)setvbuf(stream, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, 32 * 1024);
+        (void)setvbuf(stream, NULL, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, OUTPUT_BYTES);
         stdout = stream;
     }
 }
@@ -148,7 +149,7 @@ char *cli_read_all(int file, size_t bytes_max, size_t *ret_size)
     size_t size = 0, capacity = 0;
     for (;;) {
         if (capacity - size < READ_BYTES + 1) {
-            size_t grown = capacity == 0 ? 2 * READ_BYTES : capacity * 2;
+            size_t grown = capacity == 0 ? (size_t)2 * READ_BYTES : capacity * 2;
             char *moved = realloc(bytes, grown);
             if (moved == NULL) {
                 free(bytes);

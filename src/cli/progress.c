@@ -213,10 +213,11 @@ static void draw_totals(const cli_progress *self, FILE *stream, uint64_t now_ns)
     cli_format_money(money, is_simulated ? self->simulated_nanousd : self->nanousd);
     cli_format_duration(took, now_ns > self->start_ns ? now_ns - self->start_ns : 0,
                         terminal->has_unicode);
+    uint64_t tools = self->tools_done + self->tools_running;
     (void)snprintf(text, sizeof(text), "agents %llu %s tools %llu/%llu %s %s tokens %s %s%s %s %s",
                    (unsigned long long)self->agents, dot, (unsigned long long)self->tools_done,
-                   (unsigned long long)(self->tools_done + self->tools_running), dot, tokens, dot,
-                   money, is_simulated ? " simulated" : "", dot, took);
+                   (unsigned long long)tools, dot, tokens, dot, money,
+                   is_simulated ? " simulated" : "", dot, took);
     size_t width = cli_text_width(text), columns = terminal->columns - 1;
     (void)fputs(cli_style_of(terminal, CLI_DIM), stream);
     cli_write_cell(stream, text, width < columns ? width : columns, terminal->has_unicode);

@@ -23,7 +23,7 @@ agt_status agt_team_parse_duration(const char *text, uint32_t *ret_ms)
     static const struct {
         const char *name;
         uint64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}};
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     if (text == NULL || ret_ms == NULL) {
         return AGT_E_INVALID;
     }
@@ -101,8 +101,8 @@ agt_status agt__team_read_size(const agt_value *value, uint64_t *ret_bytes)
         const char *name;
         uint64_t bytes;
     } units[] = {
-        {"B", 1},      {"KB", 1000},         {"MB", 1000 * 1000}, {"GB", 1000000000},
-        {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1 << 30},
+        {"B", 1},      {"KB", 1000},     {"MB", 1000000},     {"GB", 1000000000},
+        {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824},
     };
     *ret_bytes = 0;
     const char *text = agt_value_get_string(value, NULL);

@@ -160,14 +160,14 @@ static void limits_hold(void **state)
     (void)snprintf(nested + used, sizeof(nested) - used, "\nb: [[[[[[*a]]]]]]\n");
     expect_failure(nested, strlen(nested), AGT_E_LIMIT, 1);
 
-    const size_t large = 9 * 1024 * 1024;
+    const size_t large = 9437184;
     char *text = malloc(large);
     assert_non_null(text);
     memset(text, 'x', large);
     expect_failure(text, large, AGT_E_LIMIT, 1);
 
     /* Five times four MiB. */
-    const size_t part = 4 * 1024 * 1024;
+    const size_t part = 4194304;
     memcpy(text, "a: &a ", 6);
     memcpy(text + part, "\nb: [*a, *a, *a, *a]", 20);
     expect_failure(text, part + 20, AGT_E_LIMIT, 2);
@@ -177,7 +177,7 @@ static void limits_hold(void **state)
 static void many_anchors_and_aliases_are_too_many(void **state)
 {
     (void)state;
-    char *text = calloc(1, 64 * 1024);
+    char *text = calloc(1, 65536);
     assert_non_null(text);
     size_t used = (size_t)snprintf(text, 64, "- &a 1\n");
     for (int i = 0; i < 1001; i++) {

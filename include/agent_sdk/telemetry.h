@@ -128,9 +128,11 @@ AGT_API agt_span_context agt_span_get_parent(const agt_span *span);
 AGT_API uint64_t agt_span_get_start_ns(const agt_span *span); /* monotonic                        */
 AGT_API uint64_t agt_span_get_end_ns(const agt_span *span);   /* monotonic; 0 while it runs       */
 AGT_API bool agt_span_is_error(const agt_span *span);
-/** Text of a text attribute, "" if it has none; number of an integer attribute, or @fallback. */
+/** Text of a text attribute, "" if it has none; value of an integer or boolean one, or @fallback.
+ */
 AGT_API const char *agt_span_get_text(const agt_span *span, const char *key);
 AGT_API int64_t agt_span_get_int(const agt_span *span, const char *key, int64_t fallback);
+AGT_API bool agt_span_get_bool(const agt_span *span, const char *key, bool fallback);
 
 /**
  * Somebody who wants to see spans as they start and end: a progress display.

@@ -463,6 +463,14 @@ int64_t agt_span_get_int(const agt_span *span, const char *key, int64_t fallback
     return entry != NULL && entry->kind == AGT__ATTRIBUTE_INT ? entry->value.integer : fallback;
 }
 
+bool agt_span_get_bool(const agt_span *span, const char *key, bool fallback)
+{
+    const agt__span_entry *entry =
+        span != NULL && key != NULL ? find_entry(span, key, strlen(key)) : NULL;
+    return entry != NULL && entry->kind == AGT__ATTRIBUTE_BOOL ? entry->value.integer != 0
+                                                               : fallback;
+}
+
 size_t agt__span_get_attribute_count(const agt_span *span)
 {
     return span->entry_count;

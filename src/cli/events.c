@@ -32,22 +32,25 @@ static void copy_text(char *target, size_t size, const char *text)
     (void)snprintf(target, size, "%s", text != NULL ? text : "");
 }
 
-static void read_subject(cli_event *event, const agt_span *span)
+/* A span is called "<operation> <what>" by the GenAI conventions; at its start it has no attributes
+ * yet. */
+static void read_subject(cli_event *event)
 {
-    const char *operation = agt_span_get_text(span, "gen_ai.operation.name");
-    const char *key = NULL;
-    if (strcmp(operation, "invoke_agent") == 0) {
-        event->subject = CLI_SUBJECT_AGENT;
-        key = "gen_ai.agent.name";
-    } else if (strcmp(operation, "chat") == 0) {
-        event->subject = CLI_SUBJECT_MODEL;
-        key = "gen_ai.request.model";
-    } else if (strcmp(operation, "execute_tool") == 0) {
-        event->subject = CLI_SUBJECT_TOOL;
-        key = "gen_ai.tool.name";
+    static const struct {
+        const char *operation;
+        cli_subject subject;
+    } kinds[] = {{"invoke_agent ", CLI_SUBJECT_AGENT},
+                 {"chat ", CLI_SUBJECT_MODEL},
+                 {"execute_tool ", CLI_SUBJECT_TOOL}};
+    const char *what = event->name;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        size_t length = strlen(kinds[i].operation);
+        if (strncmp(event->name, kinds[i].operation, length) == 0) {
+            event->subject = (uint8_t)kinds[i].subject;
+            what = event->name + length;
+        }
     }
-    const char *what = key != NULL ? agt_span_get_text(span, key) : "";
-    copy_text(event->what, sizeof(event->what), *what != '\0' ? what : agt_span_get_name(span));
+    copy_text(event->what, sizeof(event->what), what);
 }
 
 static void read_span(cli_event *event, const agt_span *span, bool is_end)
@@ -58,13 +61,13 @@ static void read_span(cli_event *event, const agt_span *span, bool is_end)
     event->parent = agt_span_get_parent(span);
     event->start_ns = agt_span_get_start_ns(span);
     copy_text(event->name, sizeof(event->name), agt_span_get_name(span));
-    read_subject(event, span);
+    read_subject(event);
     event->input_tokens = event->output_tokens = -1;
     event->cost_nanousd = AGT_NANOUSD_UNKNOWN;
     if (is_end) {
         event->end_ns = agt_span_get_end_ns(span);
         event->is_error = agt_span_is_error(span);
-        event->is_simulated = agt_span_get_int(span, "agent_sdk.simulated", 0) != 0;
+        event->is_simulated = agt_span_get_bool(span, "agent_sdk.simulated", false);
         event->input_tokens = agt_span_get_int(span, "gen_ai.usage.input_tokens", -1);
         event->output_tokens = agt_span_get_int(span, "gen_ai.usage.output_tokens", -1);
         event->cost_nanousd = agt_span_get_int(span, "agent_sdk.cost_nanousd", AGT_NANOUSD_UNKNOWN);

@@ -24,7 +24,8 @@ typedef struct job {
     uint8_t span_id[8], parent_id[8];
     uint64_t start_ns;
     uint8_t subject;
-    uint32_t depth; /* below how many agents and tools it runs */
+    bool is_wrapper; /* a tool that is an agent: the agent is shown */
+    uint32_t depth;  /* below how many agents and tools it runs */
     char what[CLI_EVENT_TEXT_BYTES];
 } job;
 
@@ -73,13 +74,19 @@ static void add_item(cli_progress *self, const cli_event *event)
     if (self->item_count == ITEMS_MAX) {
         return;
     }
-    const job *parent = find_item(self, event->parent.span_id);
+    job *parent = find_item(self, event->parent.span_id);
     size_t at = self->item_count;
     uint32_t depth = 0;
     if (parent != NULL) {
-        depth = parent->depth + (parent->subject != CLI_SUBJECT_OTHER);
+        char what[CLI_EVENT_TEXT_BYTES];
+        cli_clean_text(what, sizeof(what), event->what);
+        parent->is_wrapper = parent->subject == CLI_SUBJECT_TOOL &&
+                             event->subject == CLI_SUBJECT_AGENT && strcmp(parent->what, what) == 0;
+        bool is_shown = parent->subject != CLI_SUBJECT_OTHER && !parent->is_wrapper;
+        depth = parent->depth + is_shown;
         at = (size_t)(parent - self->items) + 1;
-        while (at < self->item_count && self->items[at].depth >= depth) {
+        while (at < self->item_count &&
+               self->items[at].depth >= depth + (parent->is_wrapper ? 1 : 0)) {
             at++;
         }
     }
@@ -90,6 +97,7 @@ static void add_item(cli_progress *self, const cli_event *event)
     added->start_ns = event->start_ns;
     added->subject = event->subject;
     added->depth = depth;
+    added->is_wrapper = false;
     cli_clean_text(added->what, sizeof(added->what), event->what);
     self->item_count++;
 }
@@ -154,13 +162,15 @@ static void print_plain(const cli_progress *self, const cli_event *event)
 
 void cli_progress_add(cli_progress *progress, const cli_event *event)
 {
+    const job *known = event->is_end ? find_item(progress, event->span.span_id) : NULL;
+    bool is_wrapper = known != NULL && known->is_wrapper;
     count_event(progress, event);
     if (!event->is_end) {
         add_item(progress, event);
     } else {
         remove_item(progress, event->span.span_id);
     }
-    if (!progress->terminal->can_move) {
+    if (!progress->terminal->can_move && !is_wrapper) {
         print_plain(progress, event);
     }
 }
@@ -202,7 +212,7 @@ static void draw_item(const cli_progress *self, FILE *stream, const job *item, u
     (void)fprintf(stream, "%s %s\n", cli_style_of(terminal, CLI_PLAIN), took);
 }
 
-/* "agents 3 · tools 4/7 · 1,234 tokens · $0.0042 · 2.35 s" */
+/* "2.35 s · agents 3 · tools 4/7 · 1,234 tokens · $0.0042" */
 static void draw_totals(const cli_progress *self, FILE *stream, uint64_t now_ns)
 {
     const cli_terminal *terminal = self->terminal;
@@ -214,10 +224,10 @@ static void draw_totals(const cli_progress *self, FILE *stream, uint64_t now_ns)
     cli_format_duration(took, now_ns > self->start_ns ? now_ns - self->start_ns : 0,
                         terminal->has_unicode);
     uint64_t tools = self->tools_done + self->tools_running;
-    (void)snprintf(text, sizeof(text), "agents %llu %s tools %llu/%llu %s %s tokens %s %s%s %s %s",
-                   (unsigned long long)self->agents, dot, (unsigned long long)self->tools_done,
-                   (unsigned long long)tools, dot, tokens, dot, money,
-                   is_simulated ? " simulated" : "", dot, took);
+    (void)snprintf(text, sizeof(text), "%s %s agents %llu %s tools %llu/%llu %s %s tokens %s %s%s",
+                   took, dot, (unsigned long long)self->agents, dot,
+                   (unsigned long long)self->tools_done, (unsigned long long)tools, dot, tokens,
+                   dot, money, is_simulated ? " simulated" : "");
     size_t width = cli_text_width(text), columns = terminal->columns - 1;
     (void)fputs(cli_style_of(terminal, CLI_DIM), stream);
     cli_write_cell(stream, text, width < columns ? width : columns, terminal->has_unicode);
@@ -250,7 +260,7 @@ void cli_progress_draw(cli_progress *progress, uint64_t now_ns)
     erase(progress, stream);
     for (size_t i = 0; i < progress->item_count; i++) {
         const job *item = &progress->items[i];
-        if (item->subject == CLI_SUBJECT_OTHER) {
+        if (item->subject == CLI_SUBJECT_OTHER || item->is_wrapper) {
             continue;
         }
         if (lines < LINES_MAX) {

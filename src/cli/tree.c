@@ -17,9 +17,10 @@
 enum {
     NAME_BYTES = 256,
     NAME_COLUMNS_MIN = 20,
-    NAME_COLUMNS_MAX = 44,
+    NAME_COLUMNS_MAX = 60,
     FIGURE_COLUMNS = 10, /* each of three */
     BAR_COLUMNS_MIN = 8,
+    BRANCH_COLUMNS = 3,
     DEPTH_MAX = 64
 };
 
@@ -29,6 +30,8 @@ typedef struct node {
     const agt_value *span;
     uint64_t start_ns, end_ns;
     size_t parent, first, last, next; /* NONE */
+    bool is_hidden;   /* a tool that is an agent: the agent is shown in its place      */
+    bool is_critical; /* it, or something below it, is on the critical path            */
     uint64_t self_ns, critical_ns;
 } node;
 
@@ -75,6 +78,30 @@ static int compare_ids(const void *a, const void *b)
     return strcmp(((const by_id *)a)->id, ((const by_id *)b)->id);
 }
 
+static const char *attribute_text(const node *from, const char *name)
+{
+    return cli_text_of(agt_value_get_member(from->span, "attributes"), name);
+}
+
+static bool is_operation(const node *from, const char *operation)
+{
+    return strcmp(attribute_text(from, "gen_ai.operation.name"), operation) == 0;
+}
+
+/* A call of an agent as a tool is two spans that say the same: the tool's is left out. */
+static void hide_wrappers(cli_tree *self)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        node *tool = &self->nodes[i];
+        const node *agent = tool->first != NONE ? &self->nodes[tool->first] : NULL;
+        tool->is_hidden = agent != NULL && agent->next == NONE &&
+                          is_operation(tool, "execute_tool") &&
+                          is_operation(agent, "invoke_agent") &&
+                          strcmp(attribute_text(tool, "gen_ai.tool.name"),
+                                 attribute_text(agent, "gen_ai.agent.name")) == 0;
+    }
+}
+
 /* Fill in nodes and parents. False without memory. */
 static bool read_spans(cli_tree *self, const agt_value *spans)
 {
@@ -87,7 +114,8 @@ static bool read_spans(cli_tree *self, const agt_value *spans)
         node *added = &self->nodes[i];
         uint64_t start = (uint64_t)cli_int_of(span, "start_unix_ns", 0);
         uint64_t end = (uint64_t)cli_int_of(span, "end_unix_ns", 0);
-        *added = (node){span, start, end > start ? end : start, NONE, NONE, NONE, NONE, 0, 0};
+        *added = (node){
+            span, start, end > start ? end : start, NONE, NONE, NONE, NONE, false, false, 0, 0};
         ids[i] = (by_id){cli_text_of(span, "span_id"), i};
         self->start_ns = i == 0 || start < self->start_ns ? start : self->start_ns;
         self->end_ns = added->end_ns > self->end_ns ? added->end_ns : self->end_ns;
@@ -101,6 +129,7 @@ static bool read_spans(cli_tree *self, const agt_value *spans)
         }
         link_node(self, i);
     }
+    hide_wrappers(self);
     free(ids);
     return true;
 }
@@ -121,6 +150,13 @@ static agt_status make_profile(cli_tree *self, agt_error *err)
     for (size_t i = 0; status == AGT_OK && i < self->count; i++) {
         self->nodes[i].self_ns = agt_profile_get_self_ns(self->profile, i);
         self->nodes[i].critical_ns = agt_profile_get_critical_ns(self->profile, i);
+    }
+    for (size_t i = self->count; status == AGT_OK && i > 0; i--) {
+        node *from = &self->nodes[i - 1];
+        from->is_critical = from->is_critical || from->critical_ns > 0;
+        if (from->is_critical && from->parent != NONE) {
+            self->nodes[from->parent].is_critical = true;
+        }
     }
     return status;
 }
@@ -168,11 +204,6 @@ typedef struct painter {
     size_t name_columns, bar_columns;
 } painter;
 
-static const agt_value *attribute(const node *from, const char *name)
-{
-    return agt_value_get_member(agt_value_get_member(from->span, "attributes"), name);
-}
-
 /* What the span is about, in a few words, clean. */
 static void write_name(char target[NAME_BYTES], const node *from)
 {
@@ -181,11 +212,10 @@ static void write_name(char target[NAME_BYTES], const node *from)
     } kinds[] = {{"invoke_agent", "gen_ai.agent.name", ""},
                  {"execute_tool", "gen_ai.tool.name", ""},
                  {"chat", "gen_ai.request.model", "model "}};
-    const char *operation = agt_value_get_string(attribute(from, "gen_ai.operation.name"), NULL);
     const char *name = cli_text_of(from->span, "name"), *before = "";
-    for (size_t i = 0; operation != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        const char *text = agt_value_get_string(attribute(from, kinds[i].key), NULL);
-        if (strcmp(operation, kinds[i].operation) == 0 && text != NULL && *text != '\0') {
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const char *text = attribute_text(from, kinds[i].key);
+        if (is_operation(from, kinds[i].operation) && *text != '\0') {
             name = text;
             before = kinds[i].before;
         }
@@ -202,35 +232,62 @@ static bool is_failed(const node *from)
 
 static const char *get_outcome(const node *from)
 {
-    const char *outcome = agt_value_get_string(attribute(from, "agent_sdk.outcome"), NULL);
-    return outcome != NULL ? outcome : is_failed(from) ? "error" : "ok";
+    const char *outcome = attribute_text(from, "agent_sdk.outcome");
+    return *outcome != '\0' ? outcome : is_failed(from) ? "error" : "ok";
 }
 
-static bool is_agent(const node *from)
+/* The name, and how the span ended if not well. */
+static void write_label(char target[NAME_BYTES], const node *from)
 {
-    const char *operation = agt_value_get_string(attribute(from, "gen_ai.operation.name"), NULL);
-    return operation != NULL && strcmp(operation, "invoke_agent") == 0;
+    char name[NAME_BYTES];
+    const char *outcome = get_outcome(from);
+    bool is_ok = strcmp(outcome, "ok") == 0;
+    write_name(name, from);
+    (void)snprintf(target, NAME_BYTES, "%.200s%s%.30s%s", name, is_ok ? "" : " [",
+                   is_ok ? "" : outcome, is_ok ? "" : "]");
 }
 
-/* The branches in front of a line, from the root down. @return the columns they take */
+/* The node in whose place @index is shown: its own, or that of a hidden one above it. */
+static size_t get_place(const cli_tree *tree, size_t index)
+{
+    const node *nodes = tree->nodes;
+    while (nodes[index].parent != NONE && nodes[nodes[index].parent].is_hidden) {
+        index = nodes[index].parent;
+    }
+    return index;
+}
+
+static size_t get_depth(const cli_tree *tree, size_t index)
+{
+    size_t depth = 0;
+    for (size_t at = get_place(tree, index); tree->nodes[at].parent != NONE; depth++) {
+        at = get_place(tree, tree->nodes[at].parent);
+    }
+    return depth;
+}
+
+/* The branches in front of a line, from the root down; the innermost ones if there is no room. */
 static size_t write_branches(const painter *self, size_t index, char *target, size_t size)
 {
     const node *nodes = self->tree->nodes;
     bool is_unicode = self->terminal->has_unicode;
     const char *pieces[DEPTH_MAX];
     size_t depth = 0, used = 0, columns = 0;
-    for (size_t at = index; nodes[at].parent != NONE && depth < DEPTH_MAX; at = nodes[at].parent) {
+    size_t room = (self->name_columns - NAME_COLUMNS_MIN / 2) / BRANCH_COLUMNS;
+    size_t first = get_place(self->tree, index);
+    for (size_t at = first; nodes[at].parent != NONE && depth < room && depth < DEPTH_MAX;) {
         bool is_last = nodes[at].next == NONE;
         pieces[depth] =
-            at == index ? (is_last ? (is_unicode ? "└─ " : "`- ") : (is_unicode ? "├─ " : "|- "))
+            at == first ? (is_last ? (is_unicode ? "└─ " : "`- ") : (is_unicode ? "├─ " : "|- "))
                         : (is_last ? "   " : (is_unicode ? "│  " : "|  "));
         depth++;
+        at = get_place(self->tree, nodes[at].parent);
     }
     target[0] = '\0';
-    while (depth > 0 && columns + 3 + NAME_COLUMNS_MIN / 2 <= self->name_columns) {
+    while (depth > 0) {
         int count = snprintf(target + used, size - used, "%s", pieces[--depth]);
         used += count > 0 ? (size_t)count : 0;
-        columns += 3;
+        columns += BRANCH_COLUMNS;
     }
     return columns;
 }
@@ -248,7 +305,7 @@ static void print_bar(const painter *self, const node *from)
     }
     begin = begin < self->bar_columns ? begin : self->bar_columns - 1;
     end = end > begin ? end : begin + 1;
-    bool is_critical = from->critical_ns > 0;
+    bool is_critical = from->is_critical;
     const char *cell =
         terminal->has_unicode ? (is_critical ? "█" : "▒") : (is_critical ? "#" : "-");
     (void)fprintf(terminal->stream, "%*s", (int)begin, "");
@@ -262,18 +319,25 @@ static void print_bar(const painter *self, const node *from)
     (void)fputs(cli_style_of(terminal, CLI_PLAIN), terminal->stream);
 }
 
-/* Tokens and money of a span of its own; "" where it has none. */
+/* Tokens and money of a span of its own; "" where it has none, "~" before what is simulated. */
 static void write_figures(const node *from, char tokens[CLI_FIGURE_BYTES],
                           char money[CLI_FIGURE_BYTES])
 {
-    int64_t input = 0, output = 0, cost = 0;
+    const agt_value *attributes = agt_value_get_member(from->span, "attributes");
+    int64_t input = cli_int_of(attributes, "gen_ai.usage.input_tokens", -1);
+    int64_t output = cli_int_of(attributes, "gen_ai.usage.output_tokens", -1);
+    int64_t cost = cli_int_of(attributes, "agent_sdk.cost_nanousd", -1);
+    bool is_simulated =
+        agt_value_get_bool(agt_value_get_member(attributes, "agent_sdk.simulated"), false);
+    char text[CLI_FIGURE_BYTES];
     tokens[0] = money[0] = '\0';
-    if (agt_value_get_int64(attribute(from, "gen_ai.usage.input_tokens"), &input) == AGT_OK &&
-        agt_value_get_int64(attribute(from, "gen_ai.usage.output_tokens"), &output) == AGT_OK) {
-        cli_format_count(tokens, (uint64_t)(input + output));
+    if (input >= 0 && output >= 0) {
+        cli_format_count(text, (uint64_t)(input + output));
+        (void)snprintf(tokens, CLI_FIGURE_BYTES, "%s%.30s", is_simulated ? "~" : "", text);
     }
-    if (agt_value_get_int64(attribute(from, "agent_sdk.cost_nanousd"), &cost) == AGT_OK) {
-        cli_format_money(money, cost);
+    if (cost >= 0) {
+        cli_format_money(text, cost);
+        (void)snprintf(money, CLI_FIGURE_BYTES, "%s%.30s", is_simulated ? "~" : "", text);
     }
 }
 
@@ -282,27 +346,23 @@ static void print_node(const painter *self, size_t index)
     const node *from = &self->tree->nodes[index];
     const cli_terminal *terminal = self->terminal;
     FILE *stream = terminal->stream;
-    char branches[DEPTH_MAX * 12], name[NAME_BYTES], text[NAME_BYTES + 40];
+    char branches[DEPTH_MAX * 12], text[NAME_BYTES];
     char took[CLI_FIGURE_BYTES], tokens[CLI_FIGURE_BYTES], money[CLI_FIGURE_BYTES];
     size_t used = write_branches(self, index, branches, sizeof(branches));
-    const char *outcome = get_outcome(from);
-    write_name(name, from);
-    (void)snprintf(text, sizeof(text), "%s%s%.30s%s", name, strcmp(outcome, "ok") == 0 ? "" : " [",
-                   strcmp(outcome, "ok") == 0 ? "" : outcome,
-                   strcmp(outcome, "ok") == 0 ? "" : "]");
+    write_label(text, from);
     cli_format_duration(took, from->end_ns - from->start_ns, terminal->has_unicode);
     write_figures(from, tokens, money);
     (void)fprintf(stream, "%s%s%s%s", cli_style_of(terminal, CLI_DIM), branches,
                   cli_style_of(terminal, CLI_PLAIN),
-                  cli_style_of(terminal, is_failed(from)  ? CLI_RED
-                                         : is_agent(from) ? CLI_BOLD
-                                                          : CLI_PLAIN));
+                  cli_style_of(terminal, is_failed(from)                      ? CLI_RED
+                                         : is_operation(from, "invoke_agent") ? CLI_BOLD
+                                                                              : CLI_PLAIN));
     cli_write_cell(stream, text, self->name_columns - used, terminal->has_unicode);
     (void)fputs(cli_style_of(terminal, CLI_PLAIN), stream);
     size_t pad =
         FIGURE_COLUMNS - 1 -
         (cli_text_width(took) < FIGURE_COLUMNS ? cli_text_width(took) : FIGURE_COLUMNS - 1);
-    (void)fprintf(stream, "%*s%s%c%*s%*s  ", (int)pad, "", took, from->critical_ns > 0 ? '*' : ' ',
+    (void)fprintf(stream, "%*s%s%c%*s%*s  ", (int)pad, "", took, from->is_critical ? '*' : ' ',
                   FIGURE_COLUMNS - 1, tokens, FIGURE_COLUMNS, money);
     print_bar(self, from);
     (void)fputc('\n', stream);
@@ -328,7 +388,7 @@ static void print_errors(const painter *self)
     for (size_t at = tree->first; at != NONE; at = next_node(tree, at)) {
         const node *from = &tree->nodes[at];
         const char *message = cli_text_of(from->span, "message");
-        if (is_failed(from) && *message != '\0') {
+        if (is_failed(from) && !from->is_hidden && *message != '\0') {
             char name[NAME_BYTES];
             write_name(name, from);
             (void)fprintf(self->terminal->stream,
@@ -376,28 +436,42 @@ static void print_foot(const painter *self)
     if (cli_int_of(run, "simulated_tokens", 0) > 0) {
         cli_format_count(tokens, (uint64_t)cli_int_of(run, "simulated_tokens", 0));
         cli_format_money(money, cli_int_of(run, "simulated_nanousd", 0));
-        (void)fprintf(stream, " %s simulated: %s tokens, %s", dot, tokens, money);
+        (void)fprintf(stream, " %s simulated (~): %s tokens, %s", dot, tokens, money);
     }
     (void)fputc('\n', stream);
+}
+
+/* As much room for names as they need and the bars can spare. */
+static void choose_columns(painter *self)
+{
+    size_t fixed = 3 * FIGURE_COLUMNS + 2, columns = self->terminal->columns;
+    size_t left = columns > fixed + NAME_COLUMNS_MIN + BAR_COLUMNS_MIN
+                      ? columns - fixed
+                      : NAME_COLUMNS_MIN + BAR_COLUMNS_MIN;
+    size_t wanted = NAME_COLUMNS_MIN, most = left - BAR_COLUMNS_MIN;
+    for (size_t i = 0; i < self->tree->count; i++) {
+        char text[NAME_BYTES];
+        write_label(text, &self->tree->nodes[i]);
+        size_t width = get_depth(self->tree, i) * BRANCH_COLUMNS + cli_text_width(text);
+        wanted = width > wanted ? width : wanted;
+    }
+    most = most < NAME_COLUMNS_MAX ? most : NAME_COLUMNS_MAX;
+    self->name_columns = wanted < most ? wanted : most;
+    self->bar_columns = left - self->name_columns;
 }
 
 void cli_tree_print(const cli_tree *tree, const cli_terminal *terminal)
 {
     painter self = {.tree = tree, .terminal = terminal};
-    size_t fixed = 3 * FIGURE_COLUMNS + 2, columns = terminal->columns;
-    size_t left = columns > fixed + NAME_COLUMNS_MIN + BAR_COLUMNS_MIN
-                      ? columns - fixed
-                      : NAME_COLUMNS_MIN + BAR_COLUMNS_MIN;
-    self.name_columns = left / 2 < NAME_COLUMNS_MIN   ? NAME_COLUMNS_MIN
-                        : left / 2 > NAME_COLUMNS_MAX ? NAME_COLUMNS_MAX
-                                                      : left / 2;
-    self.bar_columns = left - self.name_columns;
+    choose_columns(&self);
     print_head(&self);
     (void)fprintf(terminal->stream, "%s%-*s%*s%*s%*s%s\n", cli_style_of(terminal, CLI_DIM),
                   (int)self.name_columns, "NAME", FIGURE_COLUMNS - 1, "TOOK", FIGURE_COLUMNS,
                   "TOKENS", FIGURE_COLUMNS, "COST", cli_style_of(terminal, CLI_PLAIN));
     for (size_t at = tree->first; at != NONE; at = next_node(tree, at)) {
-        print_node(&self, at);
+        if (!tree->nodes[at].is_hidden) {
+            print_node(&self, at);
+        }
     }
     print_foot(&self);
     print_errors(&self);

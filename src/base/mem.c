@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define LARGE_BYTES ((size_t)8 * 1024 * 1024)
 
 static void *libc_resize(void *ctx, void *ptr, size_t size)
 {
@@ -107,6 +110,17 @@ agt_status agt__array_reserve(const agt_allocator *allocator, void *items, size_
     memcpy(items, &grown, sizeof(grown));
     *capacity = wanted;
     return AGT_OK;
+}
+
+void agt__advise_large(void *ptr, size_t size)
+{
+    const uintptr_t page = 4096;
+    if (ptr == NULL || size < LARGE_BYTES) {
+        return;
+    }
+    uintptr_t begin = ((uintptr_t)ptr + page - 1) & ~(page - 1);
+    uintptr_t end = ((uintptr_t)ptr + size) & ~(page - 1);
+    (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
 
 void agt__wipe(void *bytes, size_t size)

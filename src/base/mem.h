@@ -39,6 +39,12 @@ char *agt__strdup(const agt_allocator *allocator, const char *text);
 agt_status agt__array_reserve(const agt_allocator *allocator, void *items, size_t *capacity,
                               size_t count, size_t size, size_t max);
 
+/**
+ * Tell the system that all of a large block will be touched soon: with large pages that takes one
+ * fault per 2 MiB instead of one per 4 KiB. A hint; does nothing for small blocks.
+ */
+void agt__advise_large(void *ptr, size_t size);
+
 /** Overwrite a secret so that the compiler cannot leave it out. */
 void agt__wipe(void *bytes, size_t size);
 

@@ -98,7 +98,8 @@ struct agt__call {
     uint8_t flags;
     bool owns_operation; /* `operation` is referenced by the call itself */
     bool held;           /* not released: `open` counts one more */
-    bool resolved;       /* settled, outcome final: guarded by the graph's mutex in open graphs */
+    bool has_dependencies;
+    bool resolved; /* settled, outcome final: guarded by the graph's mutex in open graphs */
 };
 
 /* What the call runs now. */

@@ -496,8 +496,9 @@ static agt__call *next_root(agt_graph *graph)
 {
     while (graph->next_root < graph->root_count) {
         agt__call *call = agt__graph_get_call(graph, graph->next_root++);
-        call->held = false;
-        if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1) {
+        if (call->held) { /* nothing but this holds it, and nobody else knows of it */
+            call->held = false;
+            atomic_store_explicit(&call->open, 0, memory_order_relaxed);
             call->ready_ns = graph->last_ns;
             return call;
         }

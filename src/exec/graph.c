@@ -3,8 +3,9 @@
  *
  * Calls stand in chunks that never move, so that they can be pointed at while an open graph grows.
  * Edges stand in one array, linked per predecessor in the order of adding; `open` of a call counts
- * its unsettled predecessors, plus one while it is held back: until the graph is started, or, when
- * it was added later, until it is released.
+ * its unsettled predecessors, plus one while it is `held`: a call without predecessors until the
+ * graph is started, a call that was added to a running graph until it is released. An edge that is
+ * there twice is counted twice, and counted down twice.
  *
  * Until a graph is started one thread uses it. In an open graph that runs, `mutex` guards growing,
  * releasing, and what settling reads: the edges and `resolved`.
@@ -216,6 +217,7 @@ static agt_status need_chunk(agt_graph *graph)
     }
     if (graph->chunks[chunk] == NULL) {
         graph->chunks[chunk] = agt__alloc(graph->allocator, size * sizeof(agt__call));
+        agt__advise_large(graph->chunks[chunk], size * sizeof(agt__call));
     }
     return graph->chunks[chunk] != NULL ? AGT_OK : AGT_E_NOMEM;
 }
@@ -409,16 +411,6 @@ agt_status agt__graph_add_operation(agt_graph *graph, agt__operation *operation,
 
 /* ---- edges --------------------------------------------------------------------------------- */
 
-static bool has_edge(const agt_graph *graph, const agt__call *from, uint32_t to)
-{
-    for (uint32_t at = from->first_edge; at != 0; at = graph->edges[at - 1].next) {
-        if (graph->edges[at - 1].to == to) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The dependent is told now what it would have been told by settling. */
 static void note_resolved(agt__call *call, const agt__call *from)
 {
@@ -449,9 +441,6 @@ static agt_status add_edge(agt_graph *graph, uint32_t to, uint32_t from_index, a
         note_resolved(call, from);
         return AGT_OK;
     }
-    if (has_edge(graph, from, to)) {
-        return AGT_OK;
-    }
     if (agt__array_reserve(graph->allocator, &graph->edges, &graph->edge_capacity,
                            graph->edge_count, sizeof(*graph->edges), UINT32_MAX - 1) != AGT_OK) {
         return agt__error_nomem(err, ORIGIN);
@@ -465,7 +454,12 @@ static agt_status add_edge(agt_graph *graph, uint32_t to, uint32_t from_index, a
     }
     from->last_edge = number;
     graph->has_backward_edges |= to < from_index;
-    atomic_fetch_add_explicit(&call->open, 1, memory_order_relaxed);
+    call->has_dependencies = true;
+    if (call->held && !is_growing(graph)) {
+        call->held = false; /* its first dependency holds it from now on */
+    } else {
+        atomic_fetch_add_explicit(&call->open, 1, memory_order_relaxed);
+    }
     return AGT_OK;
 }
 
@@ -566,8 +560,8 @@ static agt_status find_cycle(const agt_graph *graph, uint32_t *open, uint32_t *q
 {
     uint32_t queued = 0;
     for (uint32_t i = 0; i < graph->count; i++) {
-        open[i] =
-            atomic_load_explicit(&agt__graph_get_call(graph, i)->open, memory_order_relaxed) - 1;
+        const agt__call *call = agt__graph_get_call(graph, i);
+        open[i] = atomic_load_explicit(&call->open, memory_order_relaxed) - (call->held ? 1u : 0u);
         if (open[i] == 0) {
             queue[queued++] = i;
         }
@@ -605,8 +599,8 @@ agt_status agt_graph_seal(agt_graph *graph, agt_error *err)
     if (graph == NULL) {
         return agt__error_set(err, AGT_E_INVALID, ORIGIN, "graph is NULL");
     }
-    if (graph->sealed || graph->open) {
-        return AGT_OK; /* an open graph cannot have a cycle: edges lead from old to new */
+    if (graph->sealed) {
+        return AGT_OK;
     }
     if (graph->has_backward_edges) { /* else the order of adding is an order */
         uint32_t *work = agt__alloc(graph->allocator, 2 * (size_t)graph->count * sizeof(*work));
@@ -619,7 +613,7 @@ agt_status agt_graph_seal(agt_graph *graph, agt_error *err)
             return status;
         }
     }
-    graph->sealed = true;
+    graph->sealed = !graph->open; /* while it grows, edges lead from old to new: no cycle */
     return AGT_OK;
 }
 
@@ -636,8 +630,10 @@ void agt__graph_reset(agt_graph *graph)
         call->outcome = AGT_OUTCOME_NONE;
         call->flags = 0;
         call->resolved = false;
-        call->held = true;
-        atomic_fetch_add_explicit(&call->open, 1, memory_order_relaxed);
+        if (!call->has_dependencies) {
+            call->held = true;
+            atomic_store_explicit(&call->open, 1, memory_order_relaxed);
+        }
         atomic_store_explicit(&call->failed, 0, memory_order_relaxed);
         if (call->extra != NULL) {
             call->extra->journalled = false;

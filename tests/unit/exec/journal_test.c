@@ -245,7 +245,7 @@ static void known_results_are_not_computed_again(void **state)
         assert_int_equal(agt_results_get_flags(results, fails), flags);
         assert_int_equal(agt_results_get_flags(results, other), 0);
         if (run == 1) {
-            assert_string_equal(journal.text, "known 0, known 1, known 2, intent 3, result 3 ok");
+            assert_string_equal(journal.text, "known 0, known 2, known 1, intent 3, result 3 ok");
         }
         agt_results_unref(results);
         agt_graph_unref(graph);

@@ -5,32 +5,15 @@
  * and freed with its graph. "once" is building plus one run; "rerun" is a second run of the same
  * sealed graph. With telemetry on, every call ends as a recorded span (the ring is larger than the
  * graph, so none is dropped; nothing is exported). The best of five rounds is reported, because the
- * machine is shared.
+ * machine is shared. Each section is a process of its own, so that memory is still untouched when
+ * what a call takes of it is looked at.
  */
 #include "agent_sdk/exec.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "bench.h"
+
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
-
-enum {
-    ROUNDS = 5,
-};
-
-static uint64_t clock_ns(clockid_t id)
-{
-    struct timespec now;
-    (void)clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t cpu_ns(void)
-{
-    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
+#include <sys/wait.h>
 
 static void must(agt_status status, const agt_error *err)
 {
@@ -76,7 +59,7 @@ static agt_status note_start(agt_tool_call *call, agt_value **ret_output, void *
 {
     (void)call;
     (void)ret_output;
-    *(uint64_t *)user_data = clock_ns(CLOCK_MONOTONIC);
+    *(uint64_t *)user_data = bench_wall_ns();
     return AGT_OK;
 }
 
@@ -174,84 +157,74 @@ static void run_graph(agt_graph *graph)
     agt_results_unref(results);
 }
 
-static double least(double a, double b)
+/* Target of the first run, and of a second one; "null" for none. */
+static void bench_shape(const char *name, shape build, uint32_t full_count, bool silent,
+                        const char *once_target, const char *rerun_target)
 {
-    return a < b ? a : b;
-}
-
-static void bench_shape(const char *name, shape build, uint32_t count, bool silent,
-                        const char *target)
-{
-    double once = 1e18, again = 1e18;
-    for (int round = 0; round < ROUNDS; round++) {
+    uint32_t count = bench_tasks(full_count);
+    double once = 1e18, again = 1e18, bytes = 0;
+    char full[64];
+    for (int round = 0; round < bench_rounds(); round++) {
         bench b;
         agt_graph *graph;
         agt_error err;
         start(&b, silent, 0);
-        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+        uint64_t before = bench_resident_bytes(), begin = bench_wall_ns();
         must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
         build(graph, b.nothing, count);
         run_graph(graph);
-        uint64_t middle = clock_ns(CLOCK_MONOTONIC);
+        uint64_t middle = bench_wall_ns();
+        bytes = round == 0 ? (double)(bench_resident_bytes() - before) / count : bytes;
         must(agt_runtime_flush(b.runtime, AGT_MS_NONE, &err), &err);
-        uint64_t second = clock_ns(CLOCK_MONOTONIC);
+        uint64_t second = bench_wall_ns();
         run_graph(graph);
-        uint64_t end = clock_ns(CLOCK_MONOTONIC);
-        once = least(once, (double)(middle - begin) / count);
-        again = least(again, (double)(end - second) / count);
+        uint64_t end = bench_wall_ns();
+        once = bench_least(once, (double)(middle - begin) / count);
+        again = bench_least(again, (double)(end - second) / count);
         agt_graph_unref(graph);
         stop(&b);
     }
-    char full[64];
     (void)snprintf(full, sizeof(full), "%s_once", name);
-    report(full, once, "ns/call", target);
+    report(full, once, "ns/call", once_target);
     (void)snprintf(full, sizeof(full), "%s_rerun", name);
-    report(full, again, "ns/call", "null");
-}
-
-static uint64_t resident_bytes(void)
-{
-    unsigned long long size = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%llu %llu", &size, &resident) != 2) {
-        resident = 0;
+    report(full, again, "ns/call", rerun_target);
+    if (silent) { /* otherwise most of it are the spans, which wait for an exporter */
+        (void)snprintf(full, sizeof(full), "%s_bytes", name);
+        report(full, bytes, "B/call", "null");
     }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Calls that sleep 50 ms, all at once. */
-static void bench_sleepers(uint32_t count, const char *wall_target)
+static void bench_sleepers(uint32_t full_count, const char *wall_target)
 {
+    uint32_t count = bench_tasks(full_count);
     double wall = 1e18, cpu = 1e18, bytes = 1e18;
     char name[64];
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < bench_rounds(); round++) {
         bench b;
         agt_graph *graph;
         agt_task *task;
         agt_error err;
         start(&b, true, 0);
-        uint64_t before = resident_bytes();
-        uint64_t begin_cpu = cpu_ns(), begin = clock_ns(CLOCK_MONOTONIC);
+        uint64_t before = bench_resident_bytes();
+        uint64_t begin_cpu = bench_cpu_ns(), begin = bench_wall_ns();
         must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
         independent(graph, b.sleeper, count);
         must(agt_graph_start(graph, NULL, &task, &err), &err);
         must(agt_task_wait(task, 25) == AGT_E_TIMEOUT ? AGT_OK : AGT_E_INTERNAL, NULL);
-        bytes = round == 0 ? (double)(resident_bytes() - before) / count : bytes;
+        bytes = round == 0 ? (double)(bench_resident_bytes() - before) / count : bytes;
         must(agt_task_wait(task, AGT_MS_NONE), NULL);
-        wall = least(wall, (double)(clock_ns(CLOCK_MONOTONIC) - begin) / 1e6);
-        cpu = least(cpu, (double)(cpu_ns() - begin_cpu) / 1e6);
+        wall = bench_least(wall, (double)(bench_wall_ns() - begin) / 1e6);
+        cpu = bench_least(cpu, (double)(bench_cpu_ns() - begin_cpu) / 1e6);
         agt_task_unref(task);
         agt_graph_unref(graph);
         stop(&b);
     }
-    (void)snprintf(name, sizeof(name), "sleep50_%u_wall", count);
+    (void)snprintf(name, sizeof(name), "sleep50_%u_wall", full_count);
     report(name, wall, "ms", wall_target);
-    (void)snprintf(name, sizeof(name), "sleep50_%u_cpu", count);
-    report(name, cpu, "ms", count == 10000 ? "10" : "null");
-    (void)snprintf(name, sizeof(name), "sleep50_%u_bytes", count);
+    (void)snprintf(name, sizeof(name), "sleep50_%u_cpu", full_count);
+    report(name, cpu, "ms", full_count == 10000 ? "10" : "null");
+    (void)snprintf(name, sizeof(name), "sleep50_%u_bytes", full_count);
     report(name, bytes, "B/call", "512");
 }
 
@@ -278,9 +251,9 @@ static void bench_latency(void)
         (void)nanosleep(&gap, NULL);
         must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
         (void)add(graph, b.starter);
-        uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+        uint64_t begin = bench_wall_ns();
         must(agt_graph_start(graph, NULL, &task, &err), &err);
-        uint64_t submitted = clock_ns(CLOCK_MONOTONIC);
+        uint64_t submitted = bench_wall_ns();
         must(agt_task_wait(task, AGT_MS_NONE), NULL);
         start_us[i] = (double)(b.started_ns - begin) / 1e3;
         submit_us[i] = (double)(submitted - begin) / 1e3;
@@ -304,13 +277,65 @@ static void bench_idle(void)
     start(&b, false, 0);
     must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
     (void)add(graph, b.blocked);
-    uint64_t begin_cpu = cpu_ns(), begin = clock_ns(CLOCK_MONOTONIC);
+    uint64_t begin_cpu = bench_cpu_ns(), begin = bench_wall_ns();
     run_graph(graph);
-    double share = (double)(cpu_ns() - begin_cpu) / (double)(clock_ns(CLOCK_MONOTONIC) - begin);
+    double share = (double)(bench_cpu_ns() - begin_cpu) / (double)(bench_wall_ns() - begin);
     agt_graph_unref(graph);
     stop(&b);
     report("idle_cpu", 100 * share, "%", "0.1");
 }
+
+/* ---- sections ---- */
+
+static void sleepers_10k(void)
+{
+    bench_sleepers(10000, "55");
+}
+
+static void sleepers_100k(void)
+{
+    bench_sleepers(100000, "100");
+}
+
+static void independent_1m(void)
+{
+    bench_shape("independent_1m", independent, 1000000, true, "120", "null");
+}
+
+static void independent_spans(void)
+{
+    bench_shape("independent_200k_spans", independent, 200000, false, "300", "null");
+}
+
+static void chain_1m(void)
+{
+    bench_shape("chain_1m", chain, 1000000, true, "null", "60");
+}
+
+static void chain_spans(void)
+{
+    bench_shape("chain_200k_spans", chain, 200000, false, "null", "null");
+}
+
+static void layers_100k(void)
+{
+    bench_shape("layers_100k", layers, 100000, true, "null", "null");
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} sections[] = {
+    {"sleep", sleepers_10k},
+    {"sleep", sleepers_100k},
+    {"independent", independent_1m},
+    {"independent", independent_spans},
+    {"chain", chain_1m},
+    {"chain", chain_spans},
+    {"layers", layers_100k},
+    {"latency", bench_latency},
+    {"idle", bench_idle},
+};
 
 static bool wanted(int argc, char **argv, const char *name)
 {
@@ -321,28 +346,25 @@ static bool wanted(int argc, char **argv, const char *name)
     return any;
 }
 
+/* Whether the section, in a child, went well. */
+static bool run_apart(void (*run)(void))
+{
+    int status = 1;
+    pid_t child = fork();
+    if (child == 0) {
+        run();
+        exit(0);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
 int main(int argc, char **argv)
 {
-    if (wanted(argc, argv, "sleep")) { /* first: memory is still untouched */
-        bench_sleepers(10000, "55");
-        bench_sleepers(100000, "100");
+    bool is_fine = true;
+    for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
+        if (wanted(argc, argv, sections[i].name)) {
+            is_fine &= run_apart(sections[i].run);
+        }
     }
-    if (wanted(argc, argv, "independent")) {
-        bench_shape("independent_1m", independent, 1000000, true, "120");
-        bench_shape("independent_200k_spans", independent, 200000, false, "300");
-    }
-    if (wanted(argc, argv, "chain")) {
-        bench_shape("chain_1m", chain, 1000000, true, "null");
-        bench_shape("chain_200k_spans", chain, 200000, false, "null");
-    }
-    if (wanted(argc, argv, "layers")) {
-        bench_shape("layers_100k", layers, 100000, true, "null");
-    }
-    if (wanted(argc, argv, "latency")) {
-        bench_latency();
-    }
-    if (wanted(argc, argv, "idle")) {
-        bench_idle();
-    }
-    return 0;
+    return is_fine ? 0 : 1;
 }

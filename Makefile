@@ -9,7 +9,9 @@
 #   make check               everything that must hold before a change goes in; some minutes
 #   make check STEPS='format tidy'   some of its steps; tools/check.py lists them
 #   make torture             the unit tests, with every single allocation failing in turn
-#   make bench               the benchmarks, as figures and as build/bench.jsonl
+#   make bench               the benchmarks and their peers, as a table and as build/bench.jsonl
+#   make bench ARGS='--quick exec_bench'     some of them; tools/bench.py --help
+#   make bench-peers-install JavaScript agent frameworks to compare with, into build/peers, by npm
 #   make install PREFIX=/usr/local   (DESTDIR= is honoured)
 #   make package             build/agent-sdk_VERSION_ARCH.deb
 #   make format              applies the format
@@ -26,7 +28,7 @@ ifneq ($(shell command -v ccache),)
 export CMAKE_C_COMPILER_LAUNCHER ?= ccache
 endif
 
-.PHONY: help demo test check torture bench install package format abi-update clean dev release
+.PHONY: help demo test check torture bench bench-peers-install install package format abi-update clean dev release
 
 help:
 	@sed -n '/^# Two/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -66,7 +68,12 @@ bench: build
 	@tools/deps bench
 	$(call build,release)
 	@cmake --build build/release --target bench
-	@tools/bench.py build/release
+	@tools/bench.py build/release $(ARGS)
+
+# Without their install scripts. Nothing else ever needs npm.
+bench-peers-install: build
+	@mkdir -p build/peers && cp bench/peers/js/package.json build/peers/
+	@npm install --prefix build/peers --ignore-scripts --no-audit --no-fund
 
 install: build
 	@tools/deps demo

@@ -35,7 +35,7 @@ static inline uint64_t bench_cpu_ns(void)
     return bench_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* Pages in memory now; the peak is of no use to a process that measures more than one thing. */
+/* Pages in memory now. */
 static inline uint64_t bench_resident_bytes(void)
 {
     unsigned long long size = 0, resident = 0;
@@ -47,6 +47,23 @@ static inline uint64_t bench_resident_bytes(void)
         (void)fclose(file);
     }
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The most pages that ever were in memory; of use only in the first round of a new process. */
+static inline uint64_t bench_peak_bytes(void)
+{
+    unsigned long long kilobytes = 0;
+    char line[256];
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "VmHWM: %llu kB", &kilobytes) == 1) {
+            break;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return kilobytes * 1024;
 }
 
 /* A number from the environment that is at least 1, or the default. */

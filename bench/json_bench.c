@@ -3,13 +3,15 @@
  *
  * The document is a chat log as an agent keeps it: turns with texts of prose, code and a little
  * Chinese, tool calls whose arguments are JSON in a string, usage counts. It is made from a fixed
- * seed. Each line of the output is one figure as JSON; the best of seven rounds is reported,
+ * seed. Each line of the output is one figure as JSON; the best of five rounds is reported,
  * because the machine is shared. Parsing includes giving the value back.
  *
  * The peer is jansson, if the dynamic linker finds it: it is loaded, not linked, so that building
  * the benchmark does not need it.
  */
 #include "agent_sdk/value.h"
+
+#include "bench.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -18,7 +20,6 @@
 #include <time.h>
 
 enum {
-    ROUNDS = 7,
     SMALL_RUNS = 200000
 };
 
@@ -253,7 +254,7 @@ static void peer_parse_small(job *j)
 static double measure(job *j, void (*run)(job *))
 {
     double best = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < bench_rounds(); round++) {
         uint64_t begin = now_ns();
         run(j);
         double seconds = (double)(now_ns() - begin) / 1e9;

@@ -9,6 +9,8 @@
 #include "net/loop.h"
 #include "net/sse.h"
 
+#include "bench.h"
+
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,6 @@
 #include <time.h>
 
 enum {
-    ROUNDS = 5,
     STREAM_BYTES = 16 * 1024 * 1024,
     PIECE_BYTES = 16 * 1024,
     TIMERS = 10000,
@@ -99,7 +100,7 @@ static void measure_stream(const char *name, const char *event)
         memcpy(stream + at, event, event_size);
     }
     double best = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < bench_rounds(); round++) {
         size_t bytes = 0;
         agt__sse *sse = NULL;
         must(agt__sse_new(NULL, 0, count_event, &bytes, &sse) == AGT_OK, "no memory");
@@ -150,7 +151,7 @@ static void measure_timers(void)
     double best_wall = 1e9, best_cpu = 1e9;
     the.timers = calloc(TIMERS, sizeof(*the.timers));
     must(the.timers != NULL, "no memory");
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < bench_rounds(); round++) {
         agt__job job = {.run = start_timers};
         the.fired = 0;
         uint64_t start = wall_ns(), cpu_start = cpu_ns();
@@ -204,7 +205,7 @@ static void measure_burst(void)
     agt__job *jobs = calloc(BURST, sizeof(*jobs));
     must(jobs != NULL, "no memory");
     double best_post = 1e9, best_all = 1e9;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < bench_rounds(); round++) {
         ping last = {.job.run = on_ping};
         for (int i = 0; i < BURST; i++) {
             jobs[i] = (agt__job){.run = on_nothing};

@@ -8,6 +8,8 @@
 #include "telemetry/semconv.h"
 #include "telemetry/tracer.h"
 
+#include "bench.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,6 @@
 #include <time.h>
 
 enum {
-    ROUNDS = 5,
     BATCH = 512,
     THREADS = 2
 };
@@ -77,7 +78,7 @@ static double measure(record_fn record, agt_tracer *tracer, size_t spans, size_t
     agt_span *root = agt_tracer_start_span(tracer, "root", AGT_SPAN_INTERNAL, NULL, 0);
     agt_span_context parent = agt_span_get_context(root);
     double best = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < bench_rounds(); round++) {
         uint64_t total = 0;
         for (size_t done = 0; done < spans; done += batch) {
             uint64_t begin = now_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -122,7 +123,7 @@ static void *produce(void *arg)
 static double measure_threads(agt_tracer *tracer, size_t spans)
 {
     double best = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < bench_rounds(); round++) {
         producer producers[THREADS];
         pthread_t threads[THREADS];
         uint64_t cpu_ns = 0;

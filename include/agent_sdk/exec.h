@@ -130,15 +130,23 @@ AGT_API AGT_MUST_CHECK agt_status agt_executor_register_tool(agt_executor *execu
 typedef enum agt_process_format {
     AGT_PROCESS_JSON = 0, /* the default: one JSON value                                          */
     AGT_PROCESS_TEXT = 1, /* UTF-8 text: as input the member "text" or the input itself if it is a
-                           * string; as output a string                                           */
+                           * string; as output a string, what is not UTF-8 replaced by U+FFFD     */
     AGT_PROCESS_NONE = 2  /* nothing: standard input is empty; output is dropped                  */
 } agt_process_format;
 
 /**
- * A program as a tool. Each element of argv may hold `{name}`: the member of the input with that
- * name, as text. `{{` is a brace. There is never a shell. An element that is nothing but one
- * `{name}` and would begin with `-` is refused (outcome rejected), so that data cannot become an
- * option; `{name?}` is left out if the input has no such member.
+ * A program as a tool. Each element of argv but the first may hold `{name}`: the member of the
+ * input with that name, as text (a string as it is, anything else as JSON). `{{` is a brace. There
+ * is never a shell.
+ *
+ * A call whose input lacks such a member, or has null there, is rejected; an element with a
+ * `{name?}` is left out then. An element that begins with a hole and would begin with `-` is
+ * rejected too, so that data cannot become an option.
+ *
+ * The program finds the span of its call in its environment, as TRACEPARENT. When it exits with a
+ * status that is no success, or by a signal, the outcome is `error`, and the message has the last
+ * line it wrote to stderr. When the call is cancelled or times out, the program and all that it
+ * started are ended, and the call is settled once they are gone.
  */
 typedef struct agt_process_tool {
     size_t struct_size;

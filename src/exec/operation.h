@@ -95,6 +95,9 @@ agt_cancel *agt__tool_call_get_cancel(agt_tool_call *call);
 agt_tool_call *agt__tool_call_get_parent(const agt_tool_call *call);
 /** Absolute deadline of the attempt on the runtime's clock; UINT64_MAX = none. */
 uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call);
+/** The call's span while the attempt runs: to be annotated, not ended. NULL if it is not recorded,
+ * or if the call was settled without this attempt. */
+agt_span *agt__tool_call_get_open_span(const agt_tool_call *call);
 /** In finish(): how the call ended. */
 agt_outcome agt__tool_call_get_outcome(const agt_tool_call *call);
 const agt_value *agt__tool_call_get_output(const agt_tool_call *call);

@@ -242,6 +242,11 @@ uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call)
     return agt__attempt_get_limit_ns(call);
 }
 
+agt_span *agt__tool_call_get_open_span(const agt_tool_call *call)
+{
+    return call->call != NULL ? call->call->span : NULL;
+}
+
 agt_outcome agt__tool_call_get_outcome(const agt_tool_call *call)
 {
     return call->call != NULL ? (agt_outcome)call->call->outcome : AGT_OUTCOME_NONE;

@@ -47,7 +47,13 @@ enum {
 #define P_PIDFD 3
 #endif
 
-static const char *const default_variables[] = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"};
+static const char *const default_variables[AGT__PROCESS_DEFAULT_VARIABLES] = {
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"};
+
+const char *agt__process_get_default_variable(size_t index)
+{
+    return default_variables[index];
+}
 
 /* ---- all processes ---- */
 
@@ -56,7 +62,7 @@ static agt_status read_environment(agt__processes *processes, agt_error *err)
 {
     agt__buffer *list = &processes->default_environment;
     agt__buffer_init(list, processes->allocator, 0);
-    for (size_t i = 0; i < sizeof(default_variables) / sizeof(default_variables[0]); i++) {
+    for (size_t i = 0; i < AGT__PROCESS_DEFAULT_VARIABLES; i++) {
         const char *value = secure_getenv(default_variables[i]);
         if (value != NULL) {
             agt__buffer_add_text(list, default_variables[i]);

@@ -66,7 +66,14 @@ struct agt_process {
     char name[64];     /* argv[0], for messages                                         */
 };
 
+enum {
+    AGT__PROCESS_DEFAULT_VARIABLES = 6
+};
+
 /* ---- process.c ---- */
+
+/** The name of variable @index of those that a process gets that is given no environment. */
+const char *agt__process_get_default_variable(size_t index);
 
 agt_status agt__processes_new(agt__loop *loop, agt__processes **ret_processes, agt_error *err);
 void agt__processes_free(agt__processes *processes);

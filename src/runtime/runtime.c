@@ -278,6 +278,36 @@ static void await_idle(agt_runtime *runtime, uint64_t deadline_ns)
     (void)pthread_mutex_unlock(&runtime->idle_mutex);
 }
 
+static void note_passed(agt__job *job)
+{
+    agt_runtime *runtime = (agt_runtime *)(void *)((char *)job - offsetof(agt_runtime, pass_job));
+    (void)pthread_mutex_lock(&runtime->idle_mutex);
+    runtime->passed = true;
+    (void)pthread_cond_broadcast(&runtime->idle_changed);
+    (void)pthread_mutex_unlock(&runtime->idle_mutex);
+}
+
+/* Wait until the loop has done all that was posted so far. Who ends the last activity wakes the
+ * closer before it drops its own references: without this the last one could fall after
+ * agt_runtime_free() has returned, and with it memory be used that the program has taken away. */
+static void pass_loop(agt_runtime *runtime, uint64_t deadline_ns)
+{
+    if (runtime->simulated) {
+        return; /* await_idle() has run everything */
+    }
+    (void)pthread_mutex_lock(&runtime->idle_mutex);
+    runtime->passed = false;
+    (void)pthread_mutex_unlock(&runtime->idle_mutex);
+    runtime->pass_job.run = note_passed;
+    agt__loop_post(runtime->loop, &runtime->pass_job);
+    (void)pthread_mutex_lock(&runtime->idle_mutex);
+    bool in_time = true;
+    while (!runtime->passed && in_time) {
+        in_time = agt__cond_wait_until(&runtime->idle_changed, &runtime->idle_mutex, deadline_ns);
+    }
+    (void)pthread_mutex_unlock(&runtime->idle_mutex);
+}
+
 static uint32_t left_ms(uint64_t deadline_ns)
 {
     const agt_clock *clock = agt_clock_get_system();
@@ -298,6 +328,7 @@ static agt_status close_once(agt_runtime *runtime, uint64_t deadline_ns, agt_err
     if (runtime->workers != NULL) {
         stuck = agt__workers_close(runtime->workers, deadline_ns);
     }
+    pass_loop(runtime, deadline_ns); /* after the workers: their last word goes to the loop */
     agt_status status = agt__exporter_close(runtime->exporter, left_ms(deadline_ns), err);
     runtime->closed = true;
     if (stuck > 0) {

@@ -50,6 +50,8 @@ struct agt_runtime {
     pthread_mutex_t idle_mutex;
     pthread_cond_t idle_changed;
     uint64_t activity_count;
+    agt__job pass_job;
+    bool passed;
 };
 
 agt_runtime *agt__runtime_ref(agt_runtime *runtime);

@@ -46,6 +46,13 @@
 
 #define AGT__ATTR_RUN_ID               "agent_sdk.run_id"
 #define AGT__ATTR_EXIT_STATUS          "process.exit.code"
+#define AGT__ATTR_EXIT_SIGNAL          "agent_sdk.process.signal"
 #define AGT__ATTR_HTTP_STATUS          "http.response.status_code"
+
+/* What a child process used, its descendants included, and how many of those it left behind. */
+#define AGT__ATTR_PROCESS_USER_US     "agent_sdk.process.user_us"
+#define AGT__ATTR_PROCESS_SYSTEM_US   "agent_sdk.process.system_us"
+#define AGT__ATTR_PROCESS_MEMORY      "agent_sdk.process.memory_bytes"
+#define AGT__ATTR_PROCESS_DESCENDANTS "agent_sdk.process.descendants_killed"
 
 #endif

@@ -91,10 +91,16 @@ static agt_status add_tool(agt_test_engine *engine, const char *name, agt_tool_f
 agt_status agt_test_engine_init(agt_test_engine *engine, const agt_allocator *allocator,
                                 bool simulated, const agt_executor_config *config)
 {
-    memset(engine, 0, sizeof(*engine));
     agt_runtime_config runtime = AGT_CONFIG(agt_runtime_config, .allocator = allocator,
                                             .simulated = simulated, .seed = 1, .spans_max = 64);
-    agt_status status = agt_runtime_new(&runtime, &engine->runtime, NULL);
+    return agt_test_engine_init_with(engine, &runtime, config);
+}
+
+agt_status agt_test_engine_init_with(agt_test_engine *engine, const agt_runtime_config *runtime,
+                                     const agt_executor_config *config)
+{
+    memset(engine, 0, sizeof(*engine));
+    agt_status status = agt_runtime_new(runtime, &engine->runtime, NULL);
     if (status != AGT_OK) {
         return status;
     }

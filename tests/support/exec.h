@@ -28,6 +28,9 @@ typedef struct agt_test_engine {
  * Returns AGT_OK or AGT_E_NOMEM, with nothing kept. */
 agt_status agt_test_engine_init(agt_test_engine *engine, const agt_allocator *allocator,
                                 bool simulated, const agt_executor_config *config);
+/* The same in a runtime that is configured otherwise; nothing is added to @runtime. */
+agt_status agt_test_engine_init_with(agt_test_engine *engine, const agt_runtime_config *runtime,
+                                     const agt_executor_config *config);
 void agt_test_engine_deinit(agt_test_engine *engine);
 
 /* The value of a JSON text; NULL if there is no memory. */

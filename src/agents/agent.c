@@ -14,7 +14,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "base/value.h"
-#include "llm/message.h"
 #include "llm/model.h"
 #include "runtime/runtime.h"
 
@@ -44,6 +43,7 @@ static agt_status start(agt_tool_call *call, agt_value **ret_output, bool *ret_p
 static void destroy(agt__operation *operation)
 {
     agt_agent *agent = (agt_agent *)operation;
+    agt__words_deinit(&agent->words);
     agt_value_unref(agent->system);
     agt_value_unref(agent->tools_value);
     agt_schema_unref(agent->output_schema);
@@ -308,8 +308,15 @@ agt_status agt__agent_prepare(agt_agent *agent, agt_error *err)
     const agt_allocator *allocator = agent->operation.allocator;
     agt_status status = AGT_OK;
     size_t count = count_tools(agent);
-    if (agent->system == NULL && agent->instructions != NULL) {
-        status = agt_value_new_string(allocator, agent->instructions, &agent->system);
+    if (!agent->is_prepared) {
+        status = agt__words_init(&agent->words, allocator, false);
+        if (status == AGT_OK && agent->instructions != NULL) {
+            status = agt_value_new_string(allocator, agent->instructions, &agent->system);
+            if (status != AGT_OK) {
+                agt__words_deinit(&agent->words);
+            }
+        }
+        agent->is_prepared = status == AGT_OK;
     }
     if (status == AGT_OK && count != agent->tools_counted) {
         agt_value *tools = NULL;
@@ -326,28 +333,24 @@ agt_status agt__agent_prepare(agt_agent *agent, agt_error *err)
     }
     if (agent->request_bytes == 0) {
         const agt_value *schema = agt_schema_get_document(agent->output_schema);
-        agent->request_bytes = agt__value_estimate_bytes(agent->system) +
-                               agt__value_estimate_bytes(agent->tools_value) +
-                               agt__value_estimate_bytes(schema);
+        agent->request_bytes = agt__value_estimate_size(agent->system) +
+                               agt__value_estimate_size(agent->tools_value) +
+                               agt__value_estimate_size(schema);
     }
     return AGT_OK;
 }
 
-bool agt__agent_has_tool(const agt_agent *agent, const char *name)
+agt_tool *agt__agent_find_tool(const agt_agent *agent, const char *name)
 {
-    if (agent->executor == NULL) {
-        return false;
-    }
-    const agt_tool *tool = agt_executor_get_tool(agent->executor, name);
-    if (tool == NULL || agent->all_tools) {
-        return tool != NULL;
+    if (agent->all_tools) {
+        return agt_executor_get_tool(agent->executor, name);
     }
     for (size_t i = 0; i < agent->tool_count; i++) {
-        if (agent->tools[i] == tool) {
-            return true;
+        if (strcmp(agt_tool_get_name(agent->tools[i]), name) == 0) {
+            return agent->tools[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 void agt__agent_list_tools(const agt_agent *agent, char *target, size_t size)
@@ -365,19 +368,20 @@ void agt__agent_list_tools(const agt_agent *agent, char *target, size_t size)
 agt_status agt__agent_new_input(const agt_allocator *allocator, const char *query,
                                 agt_value **ret_input, agt_error *err)
 {
-    agt_value_builder *b = NULL;
+    agt_value *text = NULL;
     if (query == NULL) {
         return agt__error_set(err, AGT_E_INVALID, origin, "a query is required");
     }
-    if (agt_value_builder_new(allocator, &b) != AGT_OK) {
-        return agt__error_nomem(err, origin);
+    agt_status status = agt_value_new_string(allocator, query, &text);
+    if (status == AGT_OK) {
+        const agt__field field = {"query", text};
+        status = agt__value_make_object(allocator, &field, 1, ret_input);
     }
-    agt_value_builder_begin_object(b);
-    agt__builder_add_string(b, "query", query);
-    agt_value_builder_end(b);
-    agt_status status = agt_value_builder_finish(b, ret_input, err);
-    agt_value_builder_free(b);
-    return status;
+    if (status == AGT_OK) {
+        return AGT_OK;
+    }
+    return status == AGT_E_SYNTAX ? agt__error_set(err, status, origin, "the query is not UTF-8")
+                                  : agt__error_nomem(err, origin);
 }
 
 /* ---- executing --------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #define AGT_AGENTS_AGENT_H
 
 #include "exec/operation.h"
+#include "llm/message.h"
 
 #include "agent_sdk/agents.h"
 
@@ -26,6 +27,8 @@ struct agt_agent {
     agt_tool **tools; /* unless all_tools; behind the object */
 
     /* What every request of every run shares, made by the first run. Loop thread. */
+    bool is_prepared;
+    agt__words words;
     agt_value *system;
     agt_value *tools_value;
     size_t tools_counted; /* tools of the executor when tools_value was made */
@@ -44,8 +47,8 @@ AGT_MUST_CHECK agt_status agt__agent_new_owned(const agt_agent *agent, agt_agent
  * @return AGT_OK; AGT_E_NOMEM */
 AGT_MUST_CHECK agt_status agt__agent_prepare(agt_agent *agent, agt_error *err);
 
-/** Whether the agent may use the tool of that name. */
-bool agt__agent_has_tool(const agt_agent *agent, const char *name);
+/** The tool of that name, if the agent may use it; else NULL. */
+agt_tool *agt__agent_find_tool(const agt_agent *agent, const char *name);
 
 /** The names of the tools of an agent, for messages: "a, b, c"; "none". */
 void agt__agent_list_tools(const agt_agent *agent, char *target, size_t size);

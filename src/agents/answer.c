@@ -107,7 +107,8 @@ static void ask_again(agt__agent_run *run, const agt_error *why)
     run->repaired = true;
     agt_status status = agt_value_new_string(run->allocator, text, &value);
     if (status == AGT_OK) {
-        status = agt__message_new_text(run->allocator, "user", value, &message);
+        status = agt__message_new_text(run->allocator, &run->agent->words, AGT__WORD_USER, value,
+                                       &message);
     }
     if (status == AGT_OK) {
         status = agt__agent_run_add_message(run, message);
@@ -144,90 +145,135 @@ void agt__agent_run_answer(agt__agent_run *run, const agt_value *parts)
 /* ---- the output -------------------------------------------------------------------------------
  */
 
-static void add_count(agt_value_builder *b, const char *key, uint64_t count)
+static size_t add_count(agt__field *fields, size_t at, const agt_allocator *allocator,
+                        const char *key, uint64_t count)
 {
     if (count != 0) {
-        agt__builder_add_uint64(b, key, count);
+        fields[at++] = (agt__field){key, agt__value_uint64_or_null(allocator, count)};
     }
+    return at;
 }
 
-static void add_costs(agt_value_builder *b, const agt_costs *costs)
+static size_t add_money(agt__field *fields, size_t at, const agt_allocator *allocator,
+                        const char *key, int64_t nanousd)
 {
-    agt_value_builder_key(b, "costs");
-    agt_value_builder_begin_object(b);
-    if (costs->total_nanousd != 0) {
-        agt__builder_add_int64(b, "total_nanousd", costs->total_nanousd);
+    if (nanousd != 0) {
+        agt_value *value = NULL;
+        agt_status status = agt_value_new_int64(allocator, nanousd, &value);
+        fields[at++] = (agt__field){key, status == AGT_OK ? value : NULL};
     }
-    add_count(b, "input_tokens", costs->input_tokens);
-    add_count(b, "output_tokens", costs->output_tokens);
-    add_count(b, "total_tokens", costs->total_tokens);
-    add_count(b, "calls", costs->calls);
-    add_count(b, "unpriced_calls", costs->unpriced_calls);
-    if (costs->simulated_nanousd != 0) {
-        agt__builder_add_int64(b, "simulated_nanousd", costs->simulated_nanousd);
-    }
-    add_count(b, "simulated_tokens", costs->simulated_tokens);
-    add_count(b, "simulated_calls", costs->simulated_calls);
-    agt_value_builder_end(b);
+    return at;
 }
 
-static void add_reply(agt_value_builder *b, const agt__agent_run *run)
+/* What is not zero; NULL if there is no memory. */
+static agt_value *make_costs(const agt_allocator *allocator, const agt_costs *costs)
 {
-    agt__builder_add_value(b, "agent", run->name);
+    agt__field real[AGT__FIELDS_MAX];
+    agt_value *value = agt_value_empty_object();
+    size_t at = add_money(real, 0, allocator, "total_nanousd", costs->total_nanousd);
+    at = add_count(real, at, allocator, "input_tokens", costs->input_tokens);
+    at = add_count(real, at, allocator, "output_tokens", costs->output_tokens);
+    at = add_count(real, at, allocator, "total_tokens", costs->total_tokens);
+    at = add_count(real, at, allocator, "calls", costs->calls);
+    at = add_count(real, at, allocator, "unpriced_calls", costs->unpriced_calls);
+    agt__field simulated[3];
+    size_t more = add_money(simulated, 0, allocator, "simulated_nanousd", costs->simulated_nanousd);
+    more = add_count(simulated, more, allocator, "simulated_tokens", costs->simulated_tokens);
+    more = add_count(simulated, more, allocator, "simulated_calls", costs->simulated_calls);
+    if (at + more <= AGT__FIELDS_MAX) {
+        for (size_t i = 0; i < more; i++) {
+            real[at++] = simulated[i];
+        }
+        more = 0;
+    }
+    if (at > 0 && agt__value_make_object(allocator, real, at, &value) != AGT_OK) {
+        value = NULL;
+    }
+    for (size_t i = 0; i < more; i++) { /* too many to be made in one step */
+        agt_value *wider = NULL;
+        if (value == NULL || simulated[i].value == NULL ||
+            agt_value_with_member(allocator, value, simulated[i].key, simulated[i].value, &wider) !=
+                AGT_OK) {
+            wider = NULL;
+        }
+        agt_value_unref(simulated[i].value);
+        agt_value_unref(value);
+        value = wider;
+    }
+    return value;
+}
+
+static agt_value *make_error(const agt_allocator *allocator, const agt_error *error)
+{
+    agt_value *value = NULL;
+    const agt__field fields[] = {
+        {"status", agt__value_text_or_null(allocator, agt_status_get_name(error->status))},
+        {"message", agt__value_text_or_null(allocator, error->message)},
+    };
+    return agt__value_make_object(allocator, fields, 2, &value) == AGT_OK ? value : NULL;
+}
+
+/* Who, how it ended, and how much it took: what every reply has. */
+static agt_status make_summary(const agt__agent_run *run, agt_value **ret_output)
+{
+    const agt_allocator *allocator = run->allocator;
+    const char *outcome = agt_outcome_get_name(run->outcome);
+    agt__field fields[AGT__FIELDS_MAX];
+    size_t count = 0;
+    fields[count++] = (agt__field){"agent", agt_value_ref(run->name)};
     if (run->text != NULL) {
-        agt__builder_add_value(b, "text", run->text);
+        fields[count++] = (agt__field){"text", agt_value_ref(run->text)};
     }
     if (run->value != NULL) {
-        agt__builder_add_value(b, "value", run->value);
+        fields[count++] = (agt__field){"value", agt_value_ref(run->value)};
     }
-    agt__builder_add_string(b, "outcome", agt_outcome_get_name(run->outcome));
-    if (run->outcome != AGT_OUTCOME_OK) {
-        agt_value_builder_key(b, "error");
-        agt_value_builder_begin_object(b);
-        agt__builder_add_string(b, "status", agt_status_get_name(run->error.status));
-        agt__builder_add_string(b, "message", run->error.message);
-        agt_value_builder_end(b);
-    }
-    agt__builder_add_uint64(b, "steps", run->step);
-    agt__builder_add_uint64(b, "tool_calls", run->tool_calls);
-    add_costs(b, &run->costs);
+    fields[count++] = (agt__field){"outcome", agt__value_text_or_null(allocator, outcome)};
+    fields[count++] = (agt__field){"steps", agt__value_uint64_or_null(allocator, run->step)};
+    fields[count++] =
+        (agt__field){"tool_calls", agt__value_uint64_or_null(allocator, run->tool_calls)};
+    fields[count++] = (agt__field){"costs", make_costs(allocator, &run->costs)};
     if (agt_span_context_is_valid(&run->context)) {
         char traceparent[AGT_TRACEPARENT_SIZE];
         agt_span_context_to_traceparent(&run->context, traceparent);
-        agt__builder_add_string(b, "span", traceparent);
+        fields[count++] = (agt__field){"span", agt__value_text_or_null(allocator, traceparent)};
     }
+    return agt__value_make_object(allocator, fields, count, ret_output);
 }
 
-static void add_text(agt_value_builder *b, const agt__agent_run *run)
+/* A whole reply. */
+static agt_status make_reply(const agt__agent_run *run, agt_value **ret_output)
 {
-    if (run->text != NULL) {
-        agt__builder_add_value(b, "text", run->text);
-    } else {
-        agt__builder_add_string(b, "text", "");
+    agt_value *summary = NULL;
+    agt_status status = make_summary(run, &summary);
+    if (status != AGT_OK || run->outcome == AGT_OUTCOME_OK) {
+        *ret_output = summary;
+        return status;
     }
+    agt_value *error = make_error(run->allocator, &run->error);
+    status = error != NULL
+                 ? agt_value_with_member(run->allocator, summary, "error", error, ret_output)
+                 : AGT_E_NOMEM;
+    agt_value_unref(error);
+    agt_value_unref(summary);
+    return status;
 }
 
 agt_status agt__agent_run_make_output(const agt__agent_run *run, agt_value **ret_output)
 {
-    agt_value_builder *b = NULL;
-    if (run->kind == AGT__AGENT_TOOL && run->value != NULL) {
+    if (run->kind == AGT__AGENT_ALONE) {
+        /* What the model says is tainted already; marked whole, nobody has to copy it for that. */
+        agt_value *reply = NULL;
+        agt_status status = make_reply(run, &reply);
+        return status == AGT_OK ? agt__value_take_taint(run->allocator, reply, ret_output) : status;
+    }
+    if (run->value != NULL) {
         *ret_output = agt_value_ref(run->value);
         return AGT_OK;
     }
-    agt_status status = agt_value_builder_new(run->allocator, &b);
-    if (status != AGT_OK) {
-        return status;
-    }
-    agt_value_builder_begin_object(b);
-    if (run->kind == AGT__AGENT_TOOL) {
-        add_text(b, run);
-    } else {
-        add_reply(b, run);
-    }
-    agt_value_builder_end(b);
-    status = agt_value_builder_finish(b, ret_output, NULL);
-    agt_value_builder_free(b);
-    return status;
+    const agt__field field = {"text", run->text != NULL
+                                          ? agt_value_ref(run->text)
+                                          : agt__value_text_or_null(run->allocator, "")};
+    return agt__value_make_object(run->allocator, &field, 1, ret_output);
 }
 
 void agt__agent_run_describe(const agt__agent_run *run, agt_span *span)

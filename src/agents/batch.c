@@ -29,7 +29,8 @@ enum {
 
 static bool is_same(const agt__planned *a, const agt__planned *b)
 {
-    return strcmp(a->request.name, b->request.name) == 0 && agt_value_equals(a->given, b->given);
+    return strcmp(a->request.name, b->request.name) == 0 &&
+           agt_value_equals(a->request.given, b->request.given);
 }
 
 static uint32_t count_repeats(const agt__agent_run *run, const agt__planned *planned)
@@ -42,8 +43,7 @@ static uint32_t count_repeats(const agt__agent_run *run, const agt__planned *pla
     return 1;
 }
 
-/* The calls among @parts, as they come. */
-static agt_status plan(agt__agent_run *run, const agt_value *parts)
+agt_status agt__agent_run_plan(agt__agent_run *run, const agt_value *parts)
 {
     agt__planned_list last = run->before;
     run->before = run->planned;
@@ -51,10 +51,11 @@ static agt_status plan(agt__agent_run *run, const agt_value *parts)
     run->planned.count = 0;
     for (size_t i = 0; i < agt_value_get_count(parts); i++) {
         const agt_value *part = agt_value_get_item(parts, i);
-        agt__planned planned = {.given = agt_value_get_member(part, "arguments")};
+        agt__planned planned = {0};
         if (!agt__part_get_tool_call(part, &planned.request)) {
             continue;
         }
+        planned.tool = agt__agent_find_tool(run->agent, planned.request.name);
         agt__planned_list *list = &run->planned;
         if (agt__array_reserve(run->allocator, &list->items, &list->capacity, list->count,
                                sizeof(*list->items), planned_max) != AGT_OK) {
@@ -96,7 +97,7 @@ static bool is_forbidden(agt__agent_run *run, size_t count)
 static bool is_refused(const agt__agent_run *run, const agt__planned *planned, char *target,
                        size_t size)
 {
-    if (!agt__agent_has_tool(run->agent, planned->request.name)) {
+    if (planned->tool == NULL) {
         char tools[tools_shown_size];
         agt__agent_list_tools(run->agent, tools, sizeof(tools));
         snprintf(target, size, "there is no tool \"%.64s\"; these are: %s", planned->request.name,
@@ -105,7 +106,7 @@ static bool is_refused(const agt__agent_run *run, const agt__planned *planned, c
     }
     if (planned->request.arguments == NULL) {
         snprintf(target, size, "the arguments: expected an object, found %s",
-                 agt_value_kind_get_name(agt_value_get_kind(planned->given)));
+                 agt_value_kind_get_name(agt_value_get_kind(planned->request.given)));
         return true;
     }
     return false;
@@ -146,21 +147,19 @@ static agt_status make_items(agt__agent_run *run, size_t *ret_count)
             return AGT_E_NOMEM;
         }
         run->items[count++] = (agt__batch_item){.tool = planned->request.name,
+                                                .known = planned->tool,
                                                 .input = planned->request.arguments,
-                                                .id = planned->request.id};
+                                                .id = agt__value_text(planned->request.id, "")};
         planned->item = (uint32_t)count;
     }
     *ret_count = count;
     return AGT_OK;
 }
 
-void agt__agent_run_start_tools(agt__agent_run *run, const agt_value *parts, size_t count)
+void agt__agent_run_start_tools(agt__agent_run *run)
 {
+    size_t count = run->planned.count;
     size_t item_count = 0;
-    if (plan(run, parts) != AGT_OK) {
-        agt__agent_run_fail_nomem(run);
-        return;
-    }
     if (is_forbidden(run, count)) {
         return;
     }
@@ -201,41 +200,57 @@ static void read_result(const agt__agent_run *run, const agt__planned *planned,
 /* What tools cost that have a price of their own. */
 static void count_tool(agt__agent_run *run, const agt__planned *planned, agt_outcome outcome)
 {
-    const agt_tool *tool = agt_executor_get_tool(run->agent->executor, planned->request.name);
     bool ran = outcome == AGT_OUTCOME_OK || outcome == AGT_OUTCOME_ERROR ||
                outcome == AGT_OUTCOME_TIMEOUT || outcome == AGT_OUTCOME_UNKNOWN;
-    int64_t cost = ran && tool != NULL ? agt__tool_get_cost_nanousd(tool) : 0;
+    int64_t cost = ran ? agt__tool_get_cost_nanousd(planned->tool) : 0;
     if (cost > 0) {
         run->costs.total_nanousd += cost;
         run->costs.calls++;
     }
 }
 
+/* The part that tells the model of one call; NULL if there is no memory. */
+static agt_value *make_result(agt__agent_run *run, const agt__planned *planned)
+{
+    agt__tool_result result = {.id = planned->request.id, .name = planned->request.name_value};
+    agt_error error;
+    char why[refusal_size];
+    if (planned->item != 0) {
+        read_result(run, planned, &result, &error);
+        count_tool(run, planned, result.outcome);
+    } else {
+        (void)is_refused(run, planned, why, sizeof(why));
+        result.outcome = AGT_OUTCOME_REJECTED;
+        result.error = why;
+    }
+    return agt__part_new_result(run->allocator, &run->agent->words, &result);
+}
+
 agt_status agt__agent_run_collect(agt__agent_run *run)
 {
-    agt_value_builder *builder = NULL;
+    agt_value *few[8] = {NULL};
+    agt_value **parts = few;
+    agt_value *array = NULL;
     agt_value *message = NULL;
-    agt_error error;
-    agt_status status = agt__results_begin(run->allocator, &builder);
-    if (status != AGT_OK) {
-        return status;
-    }
-    for (size_t i = 0; i < run->planned.count; i++) {
-        const agt__planned *planned = &run->planned.items[i];
-        agt__tool_result result = {.id = planned->request.id, .name = planned->request.name};
-        char why[refusal_size];
-        if (planned->item != 0) {
-            read_result(run, planned, &result, &error);
-            count_tool(run, planned, result.outcome);
-        } else {
-            result.outcome = AGT_OUTCOME_REJECTED;
-            result.error = why;
-            if (!is_refused(run, planned, why, sizeof(why))) {
-                result.error = "refused";
-            }
+    size_t count = run->planned.count;
+    bool fits = count <= sizeof(few) / sizeof(few[0]);
+    if (!fits) {
+        parts = agt__calloc(run->allocator, count, sizeof(agt_value *));
+        if (parts == NULL) {
+            return AGT_E_NOMEM;
         }
-        agt__results_add(builder, &result);
     }
-    status = agt__results_finish(builder, &message);
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = make_result(run, &run->planned.items[i]);
+    }
+    agt_status status = agt__value_make_array(run->allocator, parts, count, &array);
+    if (!fits) {
+        agt__free(run->allocator, parts);
+    }
+    if (status == AGT_OK) {
+        status =
+            agt__message_new(run->allocator, &run->agent->words, AGT__WORD_TOOL, array, &message);
+        agt_value_unref(array);
+    }
     return status == AGT_OK ? agt__agent_run_add_message(run, message) : status;
 }

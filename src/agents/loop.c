@@ -145,7 +145,7 @@ agt_status agt__agent_run_add_message(agt__agent_run *run, agt_value *message)
         return AGT_E_NOMEM;
     }
     run->messages[run->message_count++] = message;
-    run->bytes += agt__value_estimate_bytes(message);
+    run->bytes += agt__value_estimate_size(message);
     return AGT_OK;
 }
 
@@ -223,8 +223,10 @@ static void ask(agt__agent_run *run)
     };
     agt_value *value = NULL;
     agt_call_options options;
-    agt_status status = agt__request_new(run->allocator, &request, &value, &run->error);
-    if (status == AGT_OK) {
+    agt_status status = agt__request_new(run->allocator, &request, &value);
+    if (status != AGT_OK) {
+        agt__error_nomem(&run->error, origin);
+    } else {
         run->phase = AGT__PHASE_ANSWERED;
         run->pending = 1;
         run->request_tokens = input + output;
@@ -300,18 +302,16 @@ static void take_response(agt__agent_run *run, const agt_value *response)
     if (is_cut(run, response)) {
         return;
     }
-    if (agt__message_new(run->allocator, "assistant", parts, &message) != AGT_OK ||
+    if (agt__message_new(run->allocator, &run->agent->words, AGT__WORD_ASSISTANT, parts,
+                         &message) != AGT_OK ||
         agt__agent_run_add_message(run, message) != AGT_OK) {
         agt__agent_run_fail_nomem(run);
         return;
     }
-    size_t calls = 0;
-    agt__tool_request request;
-    for (size_t i = 0; i < agt_value_get_count(parts); i++) {
-        calls += agt__part_get_tool_call(agt_value_get_item(parts, i), &request) ? 1 : 0;
-    }
-    if (calls > 0) {
-        agt__agent_run_start_tools(run, parts, calls);
+    if (agt__agent_run_plan(run, parts) != AGT_OK) {
+        agt__agent_run_fail_nomem(run);
+    } else if (run->planned.count > 0) {
+        agt__agent_run_start_tools(run);
     } else {
         agt__agent_run_answer(run, parts);
     }
@@ -485,8 +485,11 @@ static agt_status prepare(agt__agent_run *run, agt_error *err)
     if (run->kind == AGT__AGENT_TOOL) {
         name = run->agent->operation.name;
     }
-    if (agt_value_new_string(run->allocator, name, &run->name) != AGT_OK ||
-        agt__message_new_text(run->allocator, "user", query, &message) != AGT_OK ||
+    /* Tainted like the rest of what the run will give, or the output would have to be copied. */
+    agt_value *who = agt__value_text_or_null(run->allocator, name);
+    if (who == NULL || agt__value_take_taint(run->allocator, who, &run->name) != AGT_OK ||
+        agt__message_new_text(run->allocator, &run->agent->words, AGT__WORD_USER, query,
+                              &message) != AGT_OK ||
         agt__agent_run_add_message(run, message) != AGT_OK) {
         return agt__error_nomem(err, origin);
     }

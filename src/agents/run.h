@@ -16,9 +16,9 @@
  * borrowed from the messages. */
 typedef struct agt__planned {
     agt__tool_request request;
-    const agt_value *given; /* the arguments as written, whatever they are */
-    uint32_t repeats;       /* steps in a row with this very call, this one included */
-    uint32_t item;          /* its number in the batch, from 1; 0 = refused */
+    agt_tool *tool;   /* NULL: the agent has none of that name */
+    uint32_t repeats; /* steps in a row with this very call, this one included */
+    uint32_t item;    /* its number in the batch, from 1; 0 = refused */
 } agt__planned;
 
 typedef struct agt__planned_list {
@@ -97,9 +97,12 @@ void agt__agent_run_on_settled(agt_graph *graph, agt_call_id call, void *user_da
 /* ---- batch.c -----------------------------------------------------------------------------------
  */
 
-/** Plan and start the @count tool calls among @parts. The run has ended, waits for the calls, or
- * (if all were refused) can go on at once. */
-void agt__agent_run_start_tools(agt__agent_run *run, const agt_value *parts, size_t count);
+/** Find the tool calls among @parts. @return AGT_OK: they are in run->planned; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_run_plan(agt__agent_run *run, const agt_value *parts);
+
+/** Start the calls that were planned. The run has ended, waits for them, or (if all were refused)
+ * can go on at once. */
+void agt__agent_run_start_tools(agt__agent_run *run);
 
 /** Make the message of results of a batch that is settled. @return AGT_OK; AGT_E_NOMEM */
 AGT_MUST_CHECK agt_status agt__agent_run_collect(agt__agent_run *run);

@@ -128,7 +128,10 @@ static agt_status add_item(const batch *wanted, agt__batch_item *item, const add
         return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN, "there is no tool \"%s\"", item->tool);
     }
     agt_status status =
-        agt_graph_add_call(graph, item->tool, item->input, spec->options, &item->call, err);
+        item->known != NULL
+            ? agt_graph_add_tool_call(graph, item->known, item->input, spec->options, &item->call,
+                                      err)
+            : agt_graph_add_call(graph, item->tool, item->input, spec->options, &item->call, err);
     if (status != AGT_OK || (spec->on_settled == NULL && item->id == NULL)) {
         return status;
     }

@@ -158,6 +158,7 @@ agt_status agt__graph_add_operation(agt_graph *graph, agt__operation *operation,
 typedef struct agt__batch_item {
     const char *tool;
     const agt_value *input;
+    agt_tool *known;  /* the tool itself, if it is at hand; NULL = look it up */
     const char *id;   /* the model's name of the call, for the span; NULL = none */
     agt_call_id call; /* set */
 } agt__batch_item;

@@ -18,154 +18,163 @@
 static const char origin[] = "llm/message";
 
 enum {
-    depth_max = 128,  /* of what is looked at for an estimate */
     parts_max = 1024, /* of a response: every id is compared with every other */
     id_size = 48
 };
 
+/* ---- words ------------------------------------------------------------------------------------
+ */
+
+agt_status agt__words_init(agt__words *words, const agt_allocator *allocator, bool tainted)
+{
+    static const char *const texts[AGT__WORD_COUNT] = {
+        "user", "assistant", "tool", "text", "tool_call", "tool_result", "ok", "stop", "tool_calls",
+    };
+    *words = (agt__words){{NULL}};
+    for (size_t i = 0; i < AGT__WORD_COUNT; i++) {
+        agt_value *word = NULL;
+        agt_status status = agt_value_new_string(allocator, texts[i], &word);
+        if (status == AGT_OK && tainted) {
+            status = agt_value_with_taint(allocator, word, &words->items[i]);
+            agt_value_unref(word);
+        } else {
+            words->items[i] = word;
+        }
+        if (status != AGT_OK) {
+            agt__words_deinit(words);
+            return AGT_E_NOMEM;
+        }
+    }
+    return AGT_OK;
+}
+
+void agt__words_deinit(agt__words *words)
+{
+    for (size_t i = 0; i < AGT__WORD_COUNT; i++) {
+        agt_value_unref(words->items[i]);
+        words->items[i] = NULL;
+    }
+}
+
 /* ---- requests ---------------------------------------------------------------------------------
  */
 
-static agt_status finish(agt_value_builder *builder, agt_value **ret_value, agt_error *err)
+/* The messages as an array; NULL if there is no memory. */
+static agt_value *share_messages(const agt_allocator *allocator, const agt__request *request)
 {
-    agt_status status = agt_value_builder_finish(builder, ret_value, err);
-    agt_value_builder_free(builder);
-    return status;
+    agt_value *array = NULL;
+    for (size_t i = 0; i < request->message_count; i++) {
+        (void)agt_value_ref(request->messages[i]);
+    }
+    /* The references are the array's from here on. */
+    agt_value *const *items = (agt_value *const *)(uintptr_t)request->messages;
+    return agt__value_make_array(allocator, items, request->message_count, &array) == AGT_OK ? array
+                                                                                             : NULL;
 }
 
 agt_status agt__request_new(const agt_allocator *allocator, const agt__request *request,
-                            agt_value **ret_value, agt_error *err)
+                            agt_value **ret_value)
 {
-    agt_value_builder *b = NULL;
-    if (agt_value_builder_new(allocator, &b) != AGT_OK) {
-        return agt__error_nomem(err, origin);
-    }
-    agt_value_builder_begin_object(b);
+    agt__field fields[AGT__FIELDS_MAX];
+    size_t count = 0;
     if (request->system != NULL) {
-        agt__builder_add_value(b, "system", request->system);
+        fields[count++] = (agt__field){"system", agt_value_ref(request->system)};
     }
-    agt_value_builder_key(b, "messages");
-    agt_value_builder_begin_array(b);
-    for (size_t i = 0; i < request->message_count; i++) {
-        agt_value_builder_value(b, request->messages[i]);
-    }
-    agt_value_builder_end(b);
+    fields[count++] = (agt__field){"messages", share_messages(allocator, request)};
     if (request->tools != NULL) {
-        agt__builder_add_value(b, "tools", request->tools);
+        fields[count++] = (agt__field){"tools", agt_value_ref(request->tools)};
     }
     if (request->output_schema != NULL) {
-        agt__builder_add_value(b, "output_schema", request->output_schema);
+        fields[count++] = (agt__field){"output_schema", agt_value_ref(request->output_schema)};
     }
     if (request->max_output_tokens != 0) {
-        agt__builder_add_uint64(b, "max_output_tokens", request->max_output_tokens);
+        fields[count++] = (agt__field){
+            "max_output_tokens", agt__value_uint64_or_null(allocator, request->max_output_tokens)};
     }
     if (request->agent != NULL) {
-        agt__builder_add_value(b, "agent", request->agent);
+        fields[count++] = (agt__field){"agent", agt_value_ref(request->agent)};
     }
     if (request->step != 0) {
-        agt__builder_add_uint64(b, "step", request->step);
+        fields[count++] = (agt__field){"step", agt__value_uint64_or_null(allocator, request->step)};
     }
     if (request->input_tokens != 0) {
-        agt__builder_add_uint64(b, "input_tokens_estimated", request->input_tokens);
+        fields[count++] = (agt__field){"input_tokens_estimated",
+                                       agt__value_uint64_or_null(allocator, request->input_tokens)};
     }
-    agt_value_builder_end(b);
-    return finish(b, ret_value, err);
+    return agt__value_make_object(allocator, fields, count, ret_value);
 }
 
-agt_status agt__message_new(const agt_allocator *allocator, const char *role,
+agt_status agt__message_new(const agt_allocator *allocator, const agt__words *words, agt__word role,
                             const agt_value *parts, agt_value **ret_message)
 {
-    agt_value_builder *b = NULL;
-    agt_status status = agt_value_builder_new(allocator, &b);
-    if (status != AGT_OK) {
-        return status;
-    }
-    agt_value_builder_begin_object(b);
-    agt__builder_add_string(b, "role", role);
-    agt__builder_add_value(b, "parts", parts);
-    agt_value_builder_end(b);
-    return finish(b, ret_message, NULL);
+    const agt__field fields[] = {{"role", agt__words_get(words, role)},
+                                 {"parts", agt_value_ref(parts)}};
+    return agt__value_make_object(allocator, fields, 2, ret_message);
 }
 
-agt_status agt__message_new_text(const agt_allocator *allocator, const char *role,
-                                 const agt_value *text, agt_value **ret_message)
+agt_value *agt__part_new_text(const agt_allocator *allocator, const agt__words *words,
+                              agt_value *text)
 {
-    agt_value_builder *b = NULL;
-    agt_status status = agt_value_builder_new(allocator, &b);
-    if (status != AGT_OK) {
-        return status;
-    }
-    agt_value_builder_begin_object(b);
-    agt__builder_add_string(b, "role", role);
-    agt_value_builder_key(b, "parts");
-    agt_value_builder_begin_array(b);
-    agt_value_builder_begin_object(b);
-    agt__builder_add_string(b, "type", "text");
-    agt__builder_add_value(b, "text", text);
-    agt_value_builder_end(b);
-    agt_value_builder_end(b);
-    agt_value_builder_end(b);
-    return finish(b, ret_message, NULL);
+    agt_value *part = NULL;
+    const agt__field fields[] = {{"type", agt__words_get(words, AGT__WORD_TEXT)}, {"text", text}};
+    return agt__value_make_object(allocator, fields, 2, &part) == AGT_OK ? part : NULL;
 }
 
-agt_status agt__results_begin(const agt_allocator *allocator, agt_value_builder **ret_builder)
+agt_status agt__message_new_text(const agt_allocator *allocator, const agt__words *words,
+                                 agt__word role, const agt_value *text, agt_value **ret_message)
 {
-    agt_status status = agt_value_builder_new(allocator, ret_builder);
+    agt_value *parts = NULL;
+    agt_value *part = agt__part_new_text(allocator, words, agt_value_ref(text));
+    agt_status status = agt__value_make_array(allocator, &part, 1, &parts);
     if (status == AGT_OK) {
-        agt_value_builder_begin_object(*ret_builder);
-        agt__builder_add_string(*ret_builder, "role", "tool");
-        agt_value_builder_key(*ret_builder, "parts");
-        agt_value_builder_begin_array(*ret_builder);
+        status = agt__message_new(allocator, words, role, parts, ret_message);
+        agt_value_unref(parts);
     }
     return status;
 }
 
-void agt__results_add(agt_value_builder *builder, const agt__tool_result *result)
+agt_value *agt__part_new_result(const agt_allocator *allocator, const agt__words *words,
+                                const agt__tool_result *result)
 {
-    agt_value_builder_begin_object(builder);
-    agt__builder_add_string(builder, "type", "tool_result");
-    agt__builder_add_string(builder, "id", result->id);
-    agt__builder_add_string(builder, "name", result->name);
-    agt__builder_add_string(builder, "outcome", agt_outcome_get_name(result->outcome));
-    if (result->outcome == AGT_OUTCOME_OK) {
-        agt__builder_add_value(builder, "output", result->output);
-    } else {
-        agt__builder_add_string(builder, "error", result->error);
+    agt_value *part = NULL;
+    bool ok = result->outcome == AGT_OUTCOME_OK;
+    const char *outcome = agt_outcome_get_name(result->outcome);
+    agt_value *output = agt_value_ref(result->output);
+    const agt__field fields[] = {
+        {"type", agt__words_get(words, AGT__WORD_TOOL_RESULT)},
+        {"id", agt_value_ref(result->id)},
+        {"name", agt_value_ref(result->name)},
+        {"outcome",
+         ok ? agt__words_get(words, AGT__WORD_OK) : agt__value_text_or_null(allocator, outcome)},
+        ok ? (agt__field){"output", output != NULL ? output : agt_value_null()}
+           : (agt__field){"error", agt__value_text_or_null(allocator, result->error)},
+    };
+    if (!ok) {
+        agt_value_unref(output);
     }
-    agt_value_builder_end(builder);
-}
-
-agt_status agt__results_finish(agt_value_builder *builder, agt_value **ret_message)
-{
-    agt_value_builder_end(builder);
-    agt_value_builder_end(builder);
-    return finish(builder, ret_message, NULL);
+    return agt__value_make_object(allocator, fields, 5, &part) == AGT_OK ? part : NULL;
 }
 
 agt_status agt__message_new_tool(const agt_allocator *allocator, const char *name,
                                  const char *description, const agt_value *input_schema,
                                  agt_value **ret_tool)
 {
-    agt_value_builder *b = NULL;
-    agt_status status = agt_value_builder_new(allocator, &b);
-    if (status != AGT_OK) {
-        return status;
-    }
-    agt_value_builder_begin_object(b);
-    agt__builder_add_string(b, "name", name);
+    agt__field fields[3];
+    size_t count = 0;
+    fields[count++] = (agt__field){"name", agt__value_text_or_null(allocator, name)};
     if (description != NULL && description[0] != '\0') {
-        agt__builder_add_string(b, "description", description);
+        fields[count++] =
+            (agt__field){"description", agt__value_text_or_null(allocator, description)};
     }
-    agt_value_builder_key(b, "input_schema");
-    if (input_schema != NULL) {
-        agt_value_builder_value(b, input_schema);
-    } else {
-        agt_value_builder_begin_object(b);
-        agt__builder_add_string(b, "type", "object");
-        agt_value_builder_end(b);
+    agt_value *schema = agt_value_ref(input_schema);
+    if (schema == NULL) {
+        const agt__field any = {"type", agt__value_text_or_null(allocator, "object")};
+        if (agt__value_make_object(allocator, &any, 1, &schema) != AGT_OK) {
+            schema = NULL;
+        }
     }
-    agt_value_builder_end(b);
-    return finish(b, ret_tool, NULL);
+    fields[count++] = (agt__field){"input_schema", schema};
+    return agt__value_make_object(allocator, fields, count, ret_tool);
 }
 
 /* ---- responses --------------------------------------------------------------------------------
@@ -228,28 +237,28 @@ static agt_status make_ids(const agt_allocator *allocator, const agt_value *part
         agt_value_unref(text);
     }
     agt_value_builder_end(b);
-    if (status != AGT_OK) {
-        agt_value_builder_free(b);
-        return status;
+    if (status == AGT_OK) {
+        status = agt_value_builder_finish(b, ret_parts, NULL);
     }
-    return finish(b, ret_parts, NULL);
+    agt_value_builder_free(b);
+    return status;
 }
 
 /* Whether @part is one; sets *ret_fix if it is a tool call that needs an id. */
 static agt_status check_part(const agt_value *parts, size_t index, bool *ret_fix, agt_error *err)
 {
     const agt_value *part = agt_value_get_item(parts, index);
-    if (agt_value_get_kind(part) != AGT_VALUE_OBJECT ||
-        !is_nonempty_text(agt_value_get_member(part, "type"))) {
+    const char *type = agt__value_member_text(part, "type", "");
+    if (type[0] == '\0') {
         return agt__error_set(err, AGT_E_MODEL, origin,
                               "part %zu of the response is no object with a type", index + 1);
     }
-    if (type_is(part, "text") &&
+    if (strcmp(type, "text") == 0 &&
         agt_value_get_kind(agt_value_get_member(part, "text")) != AGT_VALUE_STRING) {
         return agt__error_set(err, AGT_E_MODEL, origin, "text part %zu of the response has no text",
                               index + 1);
     }
-    if (type_is(part, "tool_call")) {
+    if (strcmp(type, "tool_call") == 0) {
         if (!is_nonempty_text(agt_value_get_member(part, "name"))) {
             return agt__error_set(err, AGT_E_MODEL, origin,
                                   "part %zu of the response is a call of a tool without a name",
@@ -311,13 +320,15 @@ bool agt__part_get_tool_call(const agt_value *part, agt__tool_request *ret_reque
     if (!type_is(part, "tool_call")) {
         return false;
     }
-    const agt_value *arguments = agt_value_get_member(part, "arguments");
-    ret_request->id = agt__value_member_text(part, "id", "");
-    ret_request->name = agt__value_member_text(part, "name", "");
-    ret_request->arguments = arguments;
-    if (arguments == NULL) {
+    const agt_value *given = agt_value_get_member(part, "arguments");
+    ret_request->id = agt_value_get_member(part, "id");
+    ret_request->name_value = agt_value_get_member(part, "name");
+    ret_request->name = agt__value_text(ret_request->name_value, "");
+    ret_request->given = given;
+    ret_request->arguments = given;
+    if (given == NULL) {
         ret_request->arguments = agt_value_empty_object(); /* left out: none */
-    } else if (agt_value_get_kind(arguments) != AGT_VALUE_OBJECT) {
+    } else if (agt_value_get_kind(given) != AGT_VALUE_OBJECT) {
         ret_request->arguments = NULL;
     }
     return true;
@@ -367,42 +378,6 @@ agt_status agt__parts_get_text(const agt_allocator *allocator, const agt_value *
 /* ---- sizes ------------------------------------------------------------------------------------
  */
 
-static size_t estimate(const agt_value *value, uint32_t depth)
-{
-    enum {
-        small = 4, /* a number, null, true, false */
-        quotes = 2,
-        punctuation = 4 /* quotes, colon and comma of a member */
-    };
-    size_t length = 0;
-    size_t bytes = quotes;
-    switch (agt_value_get_kind(value)) {
-    case AGT_VALUE_NULL:
-    case AGT_VALUE_BOOL:
-    case AGT_VALUE_NUMBER:
-        return small;
-    case AGT_VALUE_STRING:
-        (void)agt_value_get_string(value, &length);
-        return length + quotes;
-    case AGT_VALUE_ARRAY:
-    case AGT_VALUE_OBJECT:
-        break;
-    }
-    size_t count = depth > 0 ? agt_value_get_count(value) : 0;
-    for (size_t i = 0; i < count; i++) {
-        bytes += 1 + estimate(agt_value_get_item(value, i), depth - 1);
-        if (agt_value_get_key(value, i, &length) != NULL) {
-            bytes += length + punctuation - 1;
-        }
-    }
-    return bytes;
-}
-
-size_t agt__value_estimate_bytes(const agt_value *value)
-{
-    return estimate(value, depth_max);
-}
-
 uint64_t agt__estimate_tokens(size_t bytes)
 {
     return (uint64_t)bytes / 4 + 1;
@@ -415,5 +390,5 @@ uint64_t agt__request_estimate_tokens(const agt_value *request)
     if (agt_value_get_uint64(said, &tokens) == AGT_OK && tokens <= INT64_MAX) {
         return tokens;
     }
-    return agt__estimate_tokens(agt__value_estimate_bytes(request));
+    return agt__estimate_tokens(agt__value_estimate_size(request));
 }

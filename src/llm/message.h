@@ -7,6 +7,39 @@
 
 #include "agent_sdk/llm.h"
 
+/* ---- words ------------------------------------------------------------------------------------
+ */
+
+/* Strings that every conversation is full of. */
+typedef enum agt__word {
+    AGT__WORD_USER,
+    AGT__WORD_ASSISTANT,
+    AGT__WORD_TOOL,
+    AGT__WORD_TEXT,
+    AGT__WORD_TOOL_CALL,
+    AGT__WORD_TOOL_RESULT,
+    AGT__WORD_OK,
+    AGT__WORD_STOP,
+    AGT__WORD_TOOL_CALLS,
+    AGT__WORD_COUNT
+} agt__word;
+
+/* Made once by whoever writes messages, shared by all of them. Immutable; @threads any. */
+typedef struct agt__words {
+    agt_value *items[AGT__WORD_COUNT];
+} agt__words;
+
+/** @param tainted  for what a model says */
+AGT_MUST_CHECK agt_status agt__words_init(agt__words *words, const agt_allocator *allocator,
+                                          bool tainted);
+void agt__words_deinit(agt__words *words);
+
+/** One more reference to a word. */
+static inline agt_value *agt__words_get(const agt__words *words, agt__word word)
+{
+    return agt_value_ref(words->items[word]);
+}
+
 /* ---- requests ---------------------------------------------------------------------------------
  */
 
@@ -25,34 +58,33 @@ typedef struct agt__request {
 
 /** The request as a value. @return AGT_OK; AGT_E_NOMEM */
 AGT_MUST_CHECK agt_status agt__request_new(const agt_allocator *allocator,
-                                           const agt__request *request, agt_value **ret_value,
-                                           agt_error *err);
+                                           const agt__request *request, agt_value **ret_value);
 
-/** A message of one text part. @return AGT_OK; AGT_E_SYNTAX if @text is not UTF-8; AGT_E_NOMEM */
-AGT_MUST_CHECK agt_status agt__message_new_text(const agt_allocator *allocator, const char *role,
+/** A message of one text part. @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__message_new_text(const agt_allocator *allocator,
+                                                const agt__words *words, agt__word role,
                                                 const agt_value *text, agt_value **ret_message);
 
 /** A message of these parts, an array, which is shared. @return AGT_OK; AGT_E_NOMEM */
-AGT_MUST_CHECK agt_status agt__message_new(const agt_allocator *allocator, const char *role,
-                                           const agt_value *parts, agt_value **ret_message);
+AGT_MUST_CHECK agt_status agt__message_new(const agt_allocator *allocator, const agt__words *words,
+                                           agt__word role, const agt_value *parts,
+                                           agt_value **ret_message);
 
-/** What became of one tool call. */
+/** A text part; the reference to @text is taken. NULL if there is no memory, or no text. */
+agt_value *agt__part_new_text(const agt_allocator *allocator, const agt__words *words,
+                              agt_value *text);
+
+/* What became of one tool call. */
 typedef struct agt__tool_result {
-    const char *id, *name;
+    const agt_value *id, *name; /* strings, shared           */
     agt_outcome outcome;
     const agt_value *output; /* if it is ok                */
     const char *error;       /* otherwise, what went wrong */
 } agt__tool_result;
 
-/* The message that answers a batch of tool calls, one result after the other. */
-
-/** @return AGT_OK: add the results, then finish; AGT_E_NOMEM */
-AGT_MUST_CHECK agt_status agt__results_begin(const agt_allocator *allocator,
-                                             agt_value_builder **ret_builder);
-/** Add the result of one call; texts are copied, the output is shared. */
-void agt__results_add(agt_value_builder *builder, const agt__tool_result *result);
-/** The message; the builder is freed. @return AGT_OK; AGT_E_NOMEM */
-AGT_MUST_CHECK agt_status agt__results_finish(agt_value_builder *builder, agt_value **ret_message);
+/** The part that tells of it; NULL if there is no memory. */
+agt_value *agt__part_new_result(const agt_allocator *allocator, const agt__words *words,
+                                const agt__tool_result *result);
 
 /** The entry of a tool in the tools of a request. @return AGT_OK; AGT_E_NOMEM */
 AGT_MUST_CHECK agt_status agt__message_new_tool(const agt_allocator *allocator, const char *name,
@@ -78,10 +110,13 @@ AGT_MUST_CHECK agt_status agt__response_check(const agt_allocator *allocator,
 /** The parts of a checked response; an empty array if it has none. */
 const agt_value *agt__response_get_parts(const agt_value *response);
 
-/** A tool call among @parts. */
+/* A tool call among parts. Borrowed from the part. */
 typedef struct agt__tool_request {
-    const char *id, *name;
-    const agt_value *arguments; /* NULL if the model wrote something else than an object */
+    const agt_value *id;
+    const agt_value *name_value;
+    const char *name;
+    const agt_value *given;     /* the arguments as written, whatever they are; NULL = none */
+    const agt_value *arguments; /* NULL if that is something else than an object */
 } agt__tool_request;
 
 /** The tool call in @part. @return whether it is one */
@@ -102,9 +137,6 @@ AGT_MUST_CHECK agt_status agt__parts_get_text(const agt_allocator *allocator,
 
 /* ---- sizes ------------------------------------------------------------------------------------
  */
-
-/** About how many bytes @value has as JSON text. Quick: strings and numbers are not read. */
-size_t agt__value_estimate_bytes(const agt_value *value);
 
 /** About how many tokens that many bytes are: a token is about four. */
 uint64_t agt__estimate_tokens(size_t bytes);

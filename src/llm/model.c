@@ -138,6 +138,22 @@ static const agt_prices *prices_of(const agt_model *model, const agt_prices *pri
     return model->prices != NULL ? model->prices : prices;
 }
 
+void agt__model_find_price(agt_model *model, agt_runtime *runtime)
+{
+    const agt_usage nothing = {.struct_size = sizeof(nothing)};
+    const agt_prices *prices = prices_of(model, agt_runtime_get_prices(runtime));
+    model->unpriced =
+        agt_prices_get_cost(prices, model->operation.name, &nothing) == AGT_NANOUSD_UNKNOWN;
+}
+
+/* The price of @usage by the model's own name. */
+static int64_t price(const agt_model *model, const agt_prices *prices, const agt_usage *usage)
+{
+    return model->unpriced
+               ? AGT_NANOUSD_UNKNOWN
+               : agt_prices_get_cost(prices_of(model, prices), model->operation.name, usage);
+}
+
 /* Whether somebody may have to pay for a request that ended like this without a response. */
 static bool may_be_billed(const agt_model *model, agt_outcome outcome)
 {
@@ -175,12 +191,11 @@ agt__model_cost agt__model_get_cost(const agt_model *model, const agt_prices *pr
     /* The provider bills the model that answered; where that has no price, the one asked for. */
     const char *answered = agt__value_member_text(response, "model", "");
     cost.usage = agt_usage_from_value(usage);
-    prices = prices_of(model, prices);
     if (answered[0] != '\0' && strcmp(answered, model->operation.name) != 0) {
-        cost.nanousd = agt_prices_get_cost(prices, answered, &cost.usage);
+        cost.nanousd = agt_prices_get_cost(prices_of(model, prices), answered, &cost.usage);
     }
     if (cost.nanousd == AGT_NANOUSD_UNKNOWN) {
-        cost.nanousd = agt_prices_get_cost(prices, model->operation.name, &cost.usage);
+        cost.nanousd = price(model, prices, &cost.usage);
     }
     return cost;
 }
@@ -230,8 +245,7 @@ void agt__model_estimate(const agt_tool_call *call, agt_budget_amount *ret_amoun
     const agt_prices *prices = agt_runtime_get_prices(agt__tool_call_get_runtime(call));
     ret_amount->calls = 1;
     ret_amount->tokens = usage.input_tokens + usage.output_tokens;
-    ret_amount->nanousd =
-        agt_prices_get_cost(prices_of(model, prices), model->operation.name, &usage);
+    ret_amount->nanousd = price(model, prices, &usage);
     if (ret_amount->nanousd == AGT_NANOUSD_UNKNOWN && model->simulated) {
         ret_amount->nanousd = 0; /* nothing will be spent, whatever the budget */
     }
@@ -388,6 +402,7 @@ agt_status agt_model_new_function(agt_runtime *runtime, const char *name, agt_to
         model->max_output_tokens = own.max_output_tokens;
     }
     model->simulated = own.simulated;
+    agt__model_find_price(model, runtime);
     *ret_model = model;
     return AGT_OK;
 }

@@ -22,6 +22,7 @@ struct agt_model {
     agt_prices *prices;  /* its own; NULL = the runtime's */
     uint64_t max_output_tokens;
     bool simulated;
+    bool unpriced; /* there is no price for its name: no need to look again */
     agt__model_delta_fn on_delta;
     void *on_delta_user_data;
 };
@@ -55,6 +56,9 @@ void agt__model_set_on_delta(agt_model *model, agt__model_delta_fn fn, void *use
 AGT_MUST_CHECK agt_status agt__model_new(agt_runtime *runtime, const char *name,
                                          const char *provider, const agt__operation_table *table,
                                          agt_model **ret_model, agt_error *err);
+
+/** Look whether there is a price for it; the last step of making a model. */
+void agt__model_find_price(agt_model *model, agt_runtime *runtime);
 
 /* ---- the part of the operation's table that all models share -----------------------------------
  */

@@ -21,6 +21,10 @@
 
 static const char origin[] = "llm/script";
 
+enum {
+    text_bytes_max = 8 * 1024 * 1024
+};
+
 typedef struct tool_call {
     const agt_value *id; /* NULL: made up */
     const agt_value *name;
@@ -38,9 +42,9 @@ typedef struct rule {
     const agt_value *plain_text; /* NULL if there is none or it is a template */
     agt__template *text;
     agt__shape *json;
-    agt_value *usage; /* NULL: estimated */
-    const char *finish_reason;
-    agt_status error; /* AGT_OK = none */
+    agt_value *usage;               /* NULL: estimated */
+    const agt_value *finish_reason; /* NULL: as it comes */
+    agt_status error;               /* AGT_OK = none */
     const char *error_message;
     uint32_t retry_after_ms;
     size_t call_count;
@@ -49,9 +53,10 @@ typedef struct rule {
 
 struct agt__script {
     const agt_allocator *allocator;
-    agt_value *document;
+    agt_value *document; /* tainted: all of it is what a model says */
     agt_value *name;
     agt_value *zero; /* of estimated usages */
+    agt__words words;
     size_t rule_count;
     rule rules[];
 };
@@ -181,7 +186,7 @@ static agt_status compile_rule(agt__script *script, size_t index, agt_error *err
     target->exists = agt_value_get_bool(agt_value_get_member(when, "exists"), true);
     target->delay_ms = (uint32_t)number_of(document, "delay_ms");
     target->stream_bytes = (uint32_t)number_of(document, "stream");
-    target->finish_reason = agt__value_member_text(document, "finish_reason", NULL);
+    target->finish_reason = agt_value_get_member(document, "finish_reason");
     compile_error(target, agt_value_get_member(document, "error"));
     agt_status status = compile_text(script, target, agt_value_get_member(document, "text"), err);
     if (status != AGT_OK) {
@@ -222,6 +227,31 @@ static agt_status check(const agt_allocator *allocator, const agt_value *documen
     return status;
 }
 
+/* Mark @value, which nobody else has seen, as what a model says. */
+static agt_status taint(const agt_allocator *allocator, agt_value **value)
+{
+    agt_value *tainted = NULL;
+    agt_status status = agt__value_take_taint(allocator, *value, &tainted);
+    *value = tainted;
+    return status;
+}
+
+static agt_status make_constants(agt__script *script)
+{
+    agt_status status = AGT_OK;
+    script->name = agt_value_ref(agt_value_get_member(script->document, "name"));
+    if (script->name == NULL) {
+        status = agt_value_new_string(script->allocator, "scripted", &script->name);
+    }
+    if (status == AGT_OK) {
+        status = agt_value_new_int64(script->allocator, 0, &script->zero);
+    }
+    if (status == AGT_OK) {
+        status = taint(script->allocator, &script->name);
+    }
+    return status == AGT_OK ? taint(script->allocator, &script->zero) : status;
+}
+
 agt_status agt__script_new(const agt_allocator *allocator, const agt_value *document,
                            agt__script **ret_script, agt_error *err)
 {
@@ -235,14 +265,13 @@ agt_status agt__script_new(const agt_allocator *allocator, const agt_value *docu
         return agt__error_nomem(err, origin);
     }
     script->allocator = allocator;
-    script->document = agt_value_ref(document);
     script->rule_count = count;
-    script->name = agt_value_ref(agt_value_get_member(document, "name"));
-    if (script->name == NULL) {
-        status = agt_value_new_string(allocator, "scripted", &script->name);
+    status = agt_value_with_taint(allocator, document, &script->document);
+    if (status == AGT_OK) {
+        status = agt__words_init(&script->words, allocator, true);
     }
     if (status == AGT_OK) {
-        status = agt_value_new_int64(allocator, 0, &script->zero);
+        status = make_constants(script);
     }
     for (size_t i = 0; i < count && status == AGT_OK; i++) {
         status = compile_rule(script, i, err);
@@ -270,6 +299,7 @@ void agt__script_free(agt__script *script)
         }
         agt__free(script->allocator, target->calls);
     }
+    agt__words_deinit(&script->words);
     agt_value_unref(script->zero);
     agt_value_unref(script->name);
     agt_value_unref(script->document);
@@ -346,101 +376,118 @@ static agt_status fits(const rule *candidate, const char *agent, uint64_t step,
     return AGT_OK;
 }
 
-static void add_text_part(agt_value_builder *b, const agt_value *text)
+/* An answer that is being written. */
+typedef struct writer {
+    const agt__script *script;
+    const rule *chosen;
+    const agt__template_source *source;
+    const agt_value *request;
+    agt_value **parts; /* room for all that a rule may have */
+    size_t count;
+} writer;
+
+/* Add a text part; the reference to @text is taken. */
+static agt_status add_text(writer *self, agt_value *text)
 {
-    agt_value_builder_begin_object(b);
-    agt__builder_add_string(b, "type", "text");
-    agt__builder_add_value(b, "text", text);
-    agt_value_builder_end(b);
+    const agt_allocator *allocator = self->source->allocator;
+    agt_value *part = NULL;
+    if (taint(allocator, &text) == AGT_OK) {
+        part = agt__part_new_text(allocator, &self->script->words, text);
+    }
+    if (part == NULL) {
+        return AGT_E_NOMEM;
+    }
+    self->parts[self->count++] = part;
+    return AGT_OK;
 }
 
-static agt_status add_text(const rule *chosen, const agt__template_source *source,
-                           agt_value_builder *b, agt_error *err)
+static agt_status write_text(writer *self, agt_error *err)
 {
-    if (chosen->text == NULL) {
-        if (chosen->plain_text != NULL) {
-            add_text_part(b, chosen->plain_text);
-        }
-        return AGT_OK;
+    if (self->chosen->text == NULL) {
+        return self->chosen->plain_text != NULL
+                   ? add_text(self, agt_value_ref(self->chosen->plain_text))
+                   : AGT_OK;
     }
     agt__buffer buffer;
     agt_value *text = NULL;
-    agt__buffer_init(&buffer, source->allocator, 8 * 1024 * 1024);
-    agt_status status = agt__template_render(chosen->text, source, &buffer, err);
+    agt__buffer_init(&buffer, self->source->allocator, text_bytes_max);
+    agt_status status = agt__template_render(self->chosen->text, self->source, &buffer, err);
     if (status == AGT_OK) {
-        status = agt_value_new_string_n(source->allocator, agt__buffer_text(&buffer), buffer.size,
-                                        &text);
+        status = agt_value_new_string_n(self->source->allocator, agt__buffer_text(&buffer),
+                                        buffer.size, &text);
     }
-    if (status == AGT_OK) {
-        add_text_part(b, text);
-    }
-    agt_value_unref(text);
     agt__buffer_deinit(&buffer);
-    return status;
+    return status == AGT_OK ? add_text(self, text) : status;
 }
 
-static agt_status add_calls(const rule *chosen, uint64_t step, const agt__template_source *source,
-                            agt_value_builder *b, agt_error *err)
+/* The id of call @index; NULL if there is no memory. */
+static agt_value *make_id(const writer *self, size_t index)
 {
-    for (size_t i = 0; i < chosen->call_count; i++) {
-        const tool_call *call = &chosen->calls[i];
-        agt_value *arguments = NULL;
+    char id[48];
+    if (self->chosen->calls[index].id != NULL) {
+        return agt_value_ref(self->chosen->calls[index].id);
+    }
+    uint64_t step = number_of(self->request, "step");
+    snprintf(id, sizeof(id), "call_%llu_%zu", (unsigned long long)step, index + 1);
+    agt_value *value = agt__value_text_or_null(self->source->allocator, id);
+    if (value != NULL && taint(self->source->allocator, &value) != AGT_OK) {
+        value = NULL;
+    }
+    return value;
+}
+
+static agt_status write_calls(writer *self, agt_error *err)
+{
+    const agt_allocator *allocator = self->source->allocator;
+    for (size_t i = 0; i < self->chosen->call_count; i++) {
+        const tool_call *call = &self->chosen->calls[i];
+        agt_value *arguments = agt_value_empty_object();
         if (call->arguments != NULL) {
-            agt_status status = agt__shape_evaluate(call->arguments, source, &arguments, err);
+            agt_status status = agt__shape_evaluate(call->arguments, self->source, &arguments, err);
             if (status != AGT_OK) {
                 return status;
             }
         }
-        agt_value_builder_begin_object(b);
-        agt__builder_add_string(b, "type", "tool_call");
-        if (call->id != NULL) {
-            agt__builder_add_value(b, "id", call->id);
-        } else {
-            char id[48];
-            snprintf(id, sizeof(id), "call_%llu_%zu", (unsigned long long)step, i + 1);
-            agt__builder_add_string(b, "id", id);
+        const agt__field fields[] = {
+            {"type", agt__words_get(&self->script->words, AGT__WORD_TOOL_CALL)},
+            {"id", make_id(self, i)},
+            {"name", agt_value_ref(call->name)},
+            {"arguments", arguments},
+        };
+        agt_value *part = NULL;
+        if (agt__value_make_object(allocator, fields, 4, &part) != AGT_OK) {
+            return AGT_E_NOMEM;
         }
-        agt__builder_add_value(b, "name", call->name);
-        agt__builder_add_value(b, "arguments",
-                               arguments != NULL ? arguments : agt_value_empty_object());
-        agt_value_builder_end(b);
-        agt_value_unref(arguments);
+        self->parts[self->count++] = part;
     }
     return AGT_OK;
 }
 
-static agt_status add_json(const rule *chosen, const agt__template_source *source,
-                           agt_value_builder *b, agt_error *err)
+static agt_status write_json(writer *self, agt_error *err)
 {
     agt_value *value = NULL;
     agt_value *text = NULL;
-    if (chosen->json == NULL) {
+    if (self->chosen->json == NULL) {
         return AGT_OK;
     }
-    agt_status status = agt__shape_evaluate(chosen->json, source, &value, err);
+    agt_status status = agt__shape_evaluate(self->chosen->json, self->source, &value, err);
     if (status == AGT_OK) {
-        status = agt_value_to_json(source->allocator, value, AGT_JSON_COMPACT, &text);
+        status = agt_value_to_json(self->source->allocator, value, AGT_JSON_COMPACT, &text);
+        agt_value_unref(value);
     }
-    if (status == AGT_OK) {
-        add_text_part(b, text);
-    }
-    agt_value_unref(text);
-    agt_value_unref(value);
-    return status;
+    return status == AGT_OK ? add_text(self, text) : status;
 }
 
-static agt_status add_parts(const rule *chosen, size_t index, uint64_t step,
-                            const agt__template_source *source, agt_value_builder *b,
-                            agt_error *err)
+static agt_status write_parts(writer *self, size_t index, agt_error *err)
 {
-    agt_status status = add_text(chosen, source, b, err);
+    agt_status status = write_text(self, err);
     const char *what = "text";
     if (status == AGT_OK) {
-        status = add_calls(chosen, step, source, b, err);
+        status = write_calls(self, err);
         what = "tool_calls";
     }
     if (status == AGT_OK) {
-        status = add_json(chosen, source, b, err);
+        status = write_json(self, err);
         what = "json";
     }
     if (status == AGT_OK || status == AGT_E_NOMEM) {
@@ -449,23 +496,37 @@ static agt_status add_parts(const rule *chosen, size_t index, uint64_t step,
     return explain(err, AGT_E_MODEL, index, what);
 }
 
-static void add_usage(const agt__script *script, const rule *chosen, const agt_value *request,
-                      const agt_value *parts, agt_value_builder *b)
+/* NULL if there is no memory. */
+static agt_value *make_usage(const writer *self, const agt_value *parts)
 {
-    if (chosen->usage != NULL) {
-        agt__builder_add_value(b, "usage", chosen->usage);
-        return;
+    const agt_allocator *allocator = self->source->allocator;
+    const agt__script *script = self->script;
+    if (self->chosen->usage != NULL) {
+        return agt_value_ref(self->chosen->usage);
     }
-    uint64_t output = agt__estimate_tokens(agt__value_estimate_bytes(parts));
-    agt_value_builder_key(b, "usage");
-    agt_value_builder_begin_object(b);
-    agt__builder_add_uint64(b, "input_tokens", agt__request_estimate_tokens(request));
-    agt__builder_add_value(b, "cache_read_tokens", script->zero);
-    agt__builder_add_value(b, "cache_write_tokens", script->zero);
-    agt__builder_add_value(b, "cache_write_1h_tokens", script->zero);
-    agt__builder_add_uint64(b, "output_tokens", output);
-    agt__builder_add_value(b, "reasoning_tokens", script->zero);
-    agt_value_builder_end(b);
+    agt_value *usage = NULL;
+    uint64_t input = agt__request_estimate_tokens(self->request);
+    uint64_t output = agt__estimate_tokens(agt__value_estimate_size(parts));
+    const agt__field fields[] = {
+        {"input_tokens", agt__value_uint64_or_null(allocator, input)},
+        {"cache_read_tokens", agt_value_ref(script->zero)},
+        {"cache_write_tokens", agt_value_ref(script->zero)},
+        {"cache_write_1h_tokens", agt_value_ref(script->zero)},
+        {"output_tokens", agt__value_uint64_or_null(allocator, output)},
+        {"reasoning_tokens", agt_value_ref(script->zero)},
+    };
+    return agt__value_make_object(allocator, fields, 6, &usage) == AGT_OK ? usage : NULL;
+}
+
+/* NULL if there is no memory. */
+static agt_value *make_reason(const writer *self)
+{
+    const agt__words *words = &self->script->words;
+    if (self->chosen->finish_reason != NULL) {
+        return agt_value_ref(self->chosen->finish_reason);
+    }
+    return agt__words_get(words,
+                          self->chosen->call_count > 0 ? AGT__WORD_TOOL_CALLS : AGT__WORD_STOP);
 }
 
 /* The whole response of a rule that is no error. */
@@ -473,37 +534,39 @@ static agt_status respond(const agt__script *script, size_t index,
                           const agt__template_source *source, const agt_value *request,
                           agt_value **ret_response, agt_error *err)
 {
+    const agt_allocator *allocator = source->allocator;
     const rule *chosen = &script->rules[index];
-    agt_value_builder *b = NULL;
+    agt_value *few[8] = {NULL};
+    size_t most = chosen->call_count + 2;
+    bool fits = most <= sizeof(few) / sizeof(few[0]);
+    writer self = {script, chosen, source, request, few, 0};
+    if (!fits) {
+        self.parts = agt__calloc(allocator, most, sizeof(agt_value *));
+        if (self.parts == NULL) {
+            return agt__error_nomem(err, origin);
+        }
+    }
     agt_value *parts = NULL;
-    agt_value *response = NULL;
-    agt_status status = agt_value_builder_new(source->allocator, &b);
-    if (status != AGT_OK) {
-        return agt__error_nomem(err, origin);
-    }
-    agt_value_builder_begin_array(b);
-    status = add_parts(chosen, index, number_of(request, "step"), source, b, err);
+    agt_status status = write_parts(&self, index, err);
     if (status == AGT_OK) {
-        agt_value_builder_end(b);
-        status = agt_value_builder_finish(b, &parts, err);
+        status = agt__value_make_array(allocator, self.parts, self.count, &parts);
+    } else {
+        for (size_t i = 0; i < self.count; i++) {
+            agt_value_unref(self.parts[i]);
+        }
     }
-    if (status == AGT_OK) {
-        const char *reason = chosen->call_count > 0 ? "tool_calls" : "stop";
-        agt_value_builder_begin_object(b);
-        agt__builder_add_value(b, "parts", parts);
-        agt__builder_add_string(b, "finish_reason",
-                                chosen->finish_reason != NULL ? chosen->finish_reason : reason);
-        agt__builder_add_value(b, "model", script->name);
-        add_usage(script, chosen, request, parts, b);
-        agt_value_builder_end(b);
-        status = agt_value_builder_finish(b, &response, err);
+    if (!fits) {
+        agt__free(allocator, self.parts);
     }
     if (status == AGT_OK) {
-        status = agt_value_with_taint(source->allocator, response, ret_response);
+        const agt__field fields[] = {
+            {"parts", parts},
+            {"finish_reason", make_reason(&self)},
+            {"model", agt_value_ref(script->name)},
+            {"usage", make_usage(&self, parts)},
+        };
+        status = agt__value_make_object(allocator, fields, 4, ret_response);
     }
-    agt_value_unref(response);
-    agt_value_unref(parts);
-    agt_value_builder_free(b);
     return status == AGT_E_NOMEM ? agt__error_nomem(err, origin) : status;
 }
 

@@ -228,6 +228,7 @@ agt_status agt_model_new_scripted(agt_runtime *runtime, const agt_value *script,
         agt_model_unref(model);
         return status;
     }
+    agt__model_find_price(model, runtime);
     *ret_model = model;
     return AGT_OK;
 }

@@ -25,6 +25,7 @@ struct agt__shape {
     const agt_allocator *allocator;
     agt_value *value;        /* what it was made from; itself if there is no template in it */
     agt__template *template; /* of a string */
+    bool is_record;          /* an object that can be made in one step */
     size_t count;            /* of an array or object with templates in it */
     agt__shape *parts[];
 };
@@ -67,6 +68,22 @@ static bool has_template(const agt_value *value, uint32_t depth)
     return depth == 0; /* too deep to tell: the compiler will refuse it */
 }
 
+/* Whether the shape is an object that can be made in one step: few members, no NUL in a key. */
+static bool is_record(const agt__shape *shape)
+{
+    if (agt_value_get_kind(shape->value) != AGT_VALUE_OBJECT || shape->count > AGT__FIELDS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < shape->count; i++) {
+        size_t length = 0;
+        const char *key = agt_value_get_key(shape->value, i, &length);
+        if (strlen(key) != length) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static agt_status compile(const agt_allocator *allocator, const agt_value *value, const step *at,
                           agt__shape **ret_shape, agt_error *err)
 {
@@ -85,6 +102,7 @@ static agt_status compile(const agt_allocator *allocator, const agt_value *value
     shape->allocator = allocator;
     shape->value = agt_value_ref(value);
     shape->count = count;
+    shape->is_record = count > 0 && is_record(shape);
     agt_status status = AGT_OK;
     size_t length = 0;
     const char *text = literal ? NULL : agt_value_get_string(value, &length);
@@ -133,22 +151,34 @@ void agt__shape_free(agt__shape *shape)
 }
 
 static agt_status fill(const agt__shape *shape, const agt__template_source *source,
-                       agt_value_builder *builder, agt_error *err)
+                       agt_value **ret_value, agt_error *err);
+
+/* A small object, in one step. */
+static agt_status fill_record(const agt__shape *shape, const agt__template_source *source,
+                              agt_value **ret_value, agt_error *err)
 {
-    if (shape->template != NULL) {
-        agt_value *value = NULL;
-        agt_status status = agt__template_evaluate(shape->template, source, &value, err);
-        if (status == AGT_OK) {
-            agt_value_builder_value(builder, value);
-            agt_value_unref(value);
+    agt__field fields[AGT__FIELDS_MAX];
+    for (size_t i = 0; i < shape->count; i++) {
+        fields[i].key = agt_value_get_key(shape->value, i, NULL);
+        agt_status status = fill(shape->parts[i], source, &fields[i].value, err);
+        if (status != AGT_OK) {
+            for (size_t k = 0; k < i; k++) {
+                agt_value_unref(fields[k].value);
+            }
+            return status;
         }
-        return status;
     }
-    if (shape->count == 0) {
-        agt_value_builder_value(builder, shape->value);
-        return AGT_OK;
-    }
+    return agt__value_make_object(source->allocator, fields, shape->count, ret_value);
+}
+
+static agt_status fill_any(const agt__shape *shape, const agt__template_source *source,
+                           agt_value **ret_value, agt_error *err)
+{
     bool is_object = agt_value_get_kind(shape->value) == AGT_VALUE_OBJECT;
+    agt_value_builder *builder = NULL;
+    if (agt_value_builder_new(source->allocator, &builder) != AGT_OK) {
+        return agt__error_nomem(err, origin);
+    }
     if (is_object) {
         agt_value_builder_begin_object(builder);
     } else {
@@ -156,36 +186,60 @@ static agt_status fill(const agt__shape *shape, const agt__template_source *sour
     }
     agt_status status = AGT_OK;
     for (size_t i = 0; i < shape->count && status == AGT_OK; i++) {
-        if (is_object) {
-            size_t length = 0;
-            const char *key = agt_value_get_key(shape->value, i, &length);
+        agt_value *part = NULL;
+        size_t length = 0;
+        const char *key = agt_value_get_key(shape->value, i, &length);
+        status = fill(shape->parts[i], source, &part, err);
+        if (status == AGT_OK && is_object) {
             agt_value_builder_key_n(builder, key, length);
         }
-        status = fill(shape->parts[i], source, builder, err);
+        if (status == AGT_OK) {
+            agt_value_builder_value(builder, part);
+            agt_value_unref(part);
+        }
     }
     agt_value_builder_end(builder);
-    return status;
-}
-
-agt_status agt__shape_evaluate(const agt__shape *shape, const agt__template_source *source,
-                               agt_value **ret_value, agt_error *err)
-{
-    if (shape->template == NULL && shape->count == 0) {
-        *ret_value = agt_value_ref(shape->value);
-        return AGT_OK;
-    }
-    if (shape->template != NULL) {
-        return agt__template_evaluate(shape->template, source, ret_value, err);
-    }
-    agt_value_builder *builder = NULL;
-    agt_status status = agt_value_builder_new(source->allocator, &builder);
-    if (status != AGT_OK) {
-        return agt__error_nomem(err, origin);
-    }
-    status = fill(shape, source, builder, err);
     if (status == AGT_OK) {
         status = agt_value_builder_finish(builder, ret_value, err);
     }
     agt_value_builder_free(builder);
     return status;
+}
+
+/* A template's value has the taint of the template: a model's words stay a model's words. */
+static agt_status fill_template(const agt__shape *shape, const agt__template_source *source,
+                                agt_value **ret_value, agt_error *err)
+{
+    agt_value *value = NULL;
+    agt_status status = agt__template_evaluate(shape->template, source, &value, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    if (!agt_value_is_tainted(shape->value) || agt_value_is_tainted(value)) {
+        *ret_value = value;
+        return AGT_OK;
+    }
+    status = agt__value_take_taint(source->allocator, value, ret_value);
+    return status == AGT_OK ? status : agt__error_nomem(err, origin);
+}
+
+static agt_status fill(const agt__shape *shape, const agt__template_source *source,
+                       agt_value **ret_value, agt_error *err)
+{
+    if (shape->template != NULL) {
+        return fill_template(shape, source, ret_value, err);
+    }
+    if (shape->count == 0) {
+        *ret_value = agt_value_ref(shape->value);
+        return AGT_OK;
+    }
+    return shape->is_record ? fill_record(shape, source, ret_value, err)
+                            : fill_any(shape, source, ret_value, err);
+}
+
+agt_status agt__shape_evaluate(const agt__shape *shape, const agt__template_source *source,
+                               agt_value **ret_value, agt_error *err)
+{
+    agt_status status = fill(shape, source, ret_value, err);
+    return status == AGT_E_NOMEM ? agt__error_nomem(err, origin) : status;
 }

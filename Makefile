@@ -8,7 +8,7 @@
 #
 #   make check               everything that must hold before a change goes in; some minutes
 #   make check STEPS='format tidy'   some of its steps; tools/check.py lists them
-#   make torture             the unit tests, with every single allocation failing in turn
+#   make torture             the unit tests under ASan, with every allocation failing in turn
 #   make bench               the benchmarks and their peers, as a table and as build/bench.jsonl
 #   make bench ARGS='--quick exec_bench'     some of them; tools/bench.py --help
 #   make bench-peers-install JavaScript agent frameworks to compare with, into build/peers, by npm
@@ -61,8 +61,10 @@ check: build
 	@tools/deps check
 	@tools/check.py $(STEPS)
 
-torture: dev
-	@AGT_TORTURE=all ctest --test-dir build/dev --output-on-failure --label-regex unit
+torture: build
+	@tools/deps check
+	$(call build,asan)
+	@AGT_TORTURE=all ctest --test-dir build/asan --output-on-failure --label-regex unit
 
 bench: build
 	@tools/deps bench

@@ -242,10 +242,13 @@ AGT_API void agt_tool_call_set_error(agt_tool_call *call, const char *format, ..
 AGT_API AGT_MUST_CHECK agt_status agt_tool_call_sleep(agt_tool_call *call, uint32_t ms);
 
 /**
- * Asynchronous tools: have @fn called on the loop thread after @ms, unless the call was settled
- * before. One at a time; costs no memory.
+ * Asynchronous tools: have @fn called on the loop thread after @ms. One at a time.
  *
- * @return AGT_OK; AGT_E_INVALID off the loop thread; AGT_E_NOMEM
+ * If the call is cancelled or times out meanwhile, @fn is called at once, to complete it; or, where
+ * agt_tool_call_on_cancel() says who is to be called then, never.
+ *
+ * @return AGT_OK; AGT_E_CANCELLED once the call was settled without it: complete it; AGT_E_INVALID
+ *         off the loop thread; AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_tool_call_resume_after(agt_tool_call *call, uint32_t ms,
                                                              void (*fn)(agt_tool_call *call,
@@ -259,7 +262,8 @@ AGT_API void agt_tool_call_on_cancel(agt_tool_call *call,
                                      void (*fn)(agt_tool_call *call, void *user_data));
 
 /**
- * The end of an asynchronous tool: exactly once per call, after which @call is gone.
+ * The end of an asynchronous tool: exactly once per call, after which @call is gone. For tools of
+ * other modes, which end by returning, nothing happens.
  *
  * @param output  referenced; NULL = null
  * @threads any

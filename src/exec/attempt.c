@@ -99,7 +99,7 @@ static inline void init_attempt(agt_tool_call *attempt, agt__call *call, uint64_
     attempt->input = agt__call_input(call);
     attempt->due_ns = due_ns;
     attempt->start_ns = start_ns;
-    attempt->error = NULL;
+    atomic_store_explicit(&attempt->error, NULL, memory_order_relaxed);
     attempt->state = NULL;
     attempt->children = NULL;
     attempt->output = NULL;
@@ -171,10 +171,21 @@ static agt_outcome outcome_of_cancel(const agt_tool_call *attempt, agt_error *er
     return outcome;
 }
 
-static agt_outcome outcome_of_failure(const agt_tool_call *attempt, agt_error *err)
+/* What the tool has said so far. A thread of its own may say more at any time, to nobody. */
+static agt_error *take_error(agt_tool_call *attempt)
 {
-    if (attempt->error != NULL) {
-        *err = *attempt->error;
+    if (atomic_load_explicit(&attempt->error, memory_order_relaxed) == NULL) {
+        return NULL;
+    }
+    return atomic_exchange_explicit(&attempt->error, NULL, memory_order_acq_rel);
+}
+
+static agt_outcome outcome_of_failure(agt_tool_call *attempt, agt_error *err)
+{
+    agt_error *said = take_error(attempt);
+    if (said != NULL) {
+        *err = *said;
+        agt__free(attempt->graph->allocator, said);
         if (err->status == AGT_OK) {
             err->status = attempt->status;
         }
@@ -258,12 +269,12 @@ void agt__attempt_conclude(agt_tool_call *attempt, uint64_t end_ns)
     }
     const agt__operation_table *table = attempt->operation->table;
     if (table->finish != NULL) {
-        agt_budget_amount unused = {AGT_NANOUSD_UNKNOWN, AGT_TOKENS_UNKNOWN, 1};
-        table->finish(attempt, call->span, call->extra != NULL ? &call->extra->actual : &unused);
+        agt_budget_amount nobody = {AGT_NANOUSD_UNKNOWN, AGT_TOKENS_UNKNOWN, 1};
+        table->finish(attempt, call->span, call->extra != NULL ? &call->extra->actual : &nobody);
     }
-    if (attempt->error != NULL) {
-        agt__free(graph->allocator, attempt->error);
-        attempt->error = NULL;
+    agt_error *unused = take_error(attempt);
+    if (unused != NULL) {
+        agt__free(graph->allocator, unused);
     }
 }
 
@@ -279,7 +290,8 @@ agt__call *agt__attempt_leave(agt__call *call)
 static bool conclude_quietly(agt_tool_call *attempt, uint64_t end_ns)
 {
     agt__call *call = attempt->call;
-    if (attempt->status != AGT_OK || attempt->output != NULL || attempt->error != NULL ||
+    if (attempt->status != AGT_OK || attempt->output != NULL ||
+        atomic_load_explicit(&attempt->error, memory_order_relaxed) != NULL ||
         call->output != NULL || call->detail != NULL || attempt->operation->table->finish != NULL) {
         return false;
     }
@@ -335,8 +347,9 @@ void agt__live_free(agt__live *live, void *memory)
     agt__loop_timer_stop(graph->runtime->loop, &live->resume_timer);
     agt__list_remove(&live->link);
     agt_cancel_unref(live->token);
-    if (live->attempt.error != NULL) {
-        agt__free(graph->allocator, live->attempt.error);
+    agt_error *unused = take_error(&live->attempt);
+    if (unused != NULL) {
+        agt__free(graph->allocator, unused);
     }
     agt_value_unref(live->attempt.output);
     if (holds) {
@@ -380,20 +393,30 @@ static void end_live(agt__live *live)
 
 static void end_live_job(agt__job *job)
 {
-    end_live((agt__live *)(void *)((char *)job - offsetof(agt__live, job)));
+    agt__live *live = (agt__live *)(void *)((char *)job - offsetof(agt__live, job));
+    live->attempt.status = live->given_status;
+    live->attempt.output = live->given_output;
+    end_live(live);
 }
 
 void agt_tool_complete(agt_tool_call *attempt, agt_status status, const agt_value *output)
 {
-    AGT_ASSERT(attempt != NULL && attempt->is_live && !attempt->is_blocking);
+    if (attempt == NULL || attempt->operation->mode != AGT_TOOL_ASYNC) {
+        return; /* such a function says how it ended by returning */
+    }
     agt__live *live = (agt__live *)(void *)attempt;
     agt__loop *loop = attempt->graph->runtime->loop;
-    attempt->status = status;
-    attempt->output = output != NULL ? agt_value_ref(output) : NULL;
     if (!agt__loop_is_current(loop)) {
+        /* The loop may be starting or ending the attempt at this moment: it is told by the job. */
+        live->given_status = status;
+        live->given_output = agt_value_ref(output);
         live->job.run = end_live_job;
         agt__loop_post(loop, &live->job);
-    } else if (live->starting) {
+        return;
+    }
+    attempt->status = status;
+    attempt->output = agt_value_ref(output);
+    if (live->starting) {
         live->completed = true;
     } else {
         end_live(live);
@@ -421,13 +444,19 @@ static bool stop_live(agt__live *live)
     cancel_children(attempt);
     bool follows =
         attempt->operation->table->cancel != NULL && attempt->operation->table->cancel(attempt);
-    if (!follows) {
-        agt__loop_timer_stop(attempt->graph->runtime->loop, &live->resume_timer);
-        if (live->on_cancel != NULL) {
-            live->on_cancel(attempt, attempt->operation->user_data);
-        }
+    if (follows) {
+        return true;
     }
-    return follows;
+    /* A tool that only waits has no other occasion to complete than to be resumed. */
+    void (*fn)(agt_tool_call *, void *) = live->on_cancel;
+    if (fn == NULL && agt__timer_is_started(&live->resume_timer)) {
+        fn = live->resume;
+    }
+    agt__loop_timer_stop(attempt->graph->runtime->loop, &live->resume_timer);
+    if (fn != NULL) {
+        fn(attempt, attempt->operation->user_data);
+    }
+    return false;
 }
 
 static agt__live *live_of_link(agt__link *link)

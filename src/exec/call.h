@@ -134,10 +134,10 @@ struct agt_tool_call {
     agt_span_context span;
     uint64_t due_ns; /* UINT64_MAX = no limit */
     uint64_t start_ns;
-    agt_error *error;    /* what the tool said; NULL = nothing */
-    void *state;         /* the operation's */
-    agt_graph *children; /* graphs that run within this attempt (loop) */
-    agt_value *output;   /* result */
+    _Atomic(agt_error *) error; /* what the tool said, at any time; NULL = nothing */
+    void *state;                /* the operation's */
+    agt_graph *children;        /* graphs that run within this attempt (loop) */
+    agt_value *output;          /* result */
     agt_status status;
     bool is_live;     /* part of an agt__live */
     bool is_blocking; /* part of an agt__blocking */
@@ -159,10 +159,14 @@ struct agt__live {
     agt__timer resume_timer;
     agt__job job;
     uint64_t simulated_ns; /* what a blocking function slept in a simulated runtime */
-    bool starting;         /* inside the operation's start() */
-    bool completed;        /* agt_tool_complete() came meanwhile */
-    bool holds;            /* graph, operation and input are referenced */
-    bool covered;          /* its limit is watched by graph->due_timer, not by due_timer */
+    /* What agt_tool_complete() was given by another thread, until the loop makes it the attempt's.
+     */
+    agt_value *given_output;
+    agt_status given_status;
+    bool starting;  /* inside the operation's start() */
+    bool completed; /* agt_tool_complete() came meanwhile */
+    bool holds;     /* graph, operation and input are referenced */
+    bool covered;   /* its limit is watched by graph->due_timer, not by due_timer */
 };
 
 /* A blocking function on a worker. `attempt.call` and all members below are guarded by the mutex.

@@ -29,6 +29,9 @@
 /* Calls run in one turn of the loop, and hops of a chain without a look at the clock. */
 #define SLICE 512u
 
+/* Chains inside each other: a function may complete a call, whose dependent's function may … */
+#define CHAINS_MAX 8u
+
 void agt__engine_poke(agt_graph *graph)
 {
     if (!atomic_exchange_explicit(&graph->job_posted, true, memory_order_seq_cst)) {
@@ -385,13 +388,23 @@ static agt__call *run_one(agt__call *call)
 
 void agt__engine_run_chain(agt__call *call)
 {
+    if (call == NULL) {
+        return;
+    }
+    agt_runtime *runtime = call->graph->runtime;
+    if (runtime->chains == CHAINS_MAX) {
+        agt__engine_push(call, true);
+        return;
+    }
+    runtime->chains++;
     for (unsigned hops = 0; call != NULL; hops++) {
         if (hops == SLICE) {
             agt__engine_push(call, true);
-            return;
+            break;
         }
         call = run_one(call);
     }
+    runtime->chains--;
 }
 
 /* ---- the run's begin and end --------------------------------------------------------------- */

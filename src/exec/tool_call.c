@@ -3,8 +3,8 @@
  * other kinds of operations.
  *
  * A blocking function may look at its attempt after the call was settled without it; nothing here
- * touches the call itself then. Its error text is the one thing both sides write: under the
- * record's mutex, and only until the end of the call is somebody's.
+ * touches the call itself then. Its error text is the one thing both sides write: it changes hands
+ * atomically.
  */
 #include "base/assert.h"
 #include "base/error.h"
@@ -93,23 +93,16 @@ agt_status agt_tool_call_get_key(const agt_tool_call *call, char ret_key[65])
     return status;
 }
 
+/* The loop may be ending the attempt at this moment: the text changes hands in one step. */
 static void keep_error(agt_tool_call *call, const agt_error *err)
 {
-    agt__blocking *blocking = blocking_of(call);
-    if (blocking != NULL) {
-        (void)pthread_mutex_lock(&blocking->mutex);
+    agt_error *said = agt__alloc(call->graph->allocator, sizeof(*said));
+    if (said == NULL) {
+        return; /* the status has to speak for itself */
     }
-    if (blocking == NULL || !blocking->claimed) {
-        if (call->error == NULL) {
-            call->error = agt__alloc(call->graph->allocator, sizeof(*call->error));
-        }
-        if (call->error != NULL) { /* else the status has to speak for itself */
-            *call->error = *err;
-        }
-    }
-    if (blocking != NULL) {
-        (void)pthread_mutex_unlock(&blocking->mutex);
-    }
+    *said = *err;
+    agt_error *before = atomic_exchange_explicit(&call->error, said, memory_order_acq_rel);
+    agt__free(call->graph->allocator, before);
 }
 
 void agt_tool_call_set_error(agt_tool_call *call, const char *format, ...)
@@ -175,8 +168,11 @@ agt_status agt_tool_call_resume_after(agt_tool_call *call, uint32_t ms,
                                       void (*fn)(agt_tool_call *call, void *user_data))
 {
     agt__loop *loop = call->graph->runtime->loop;
-    if (fn == NULL || !call->is_live || call->is_blocking || !agt__loop_is_current(loop)) {
+    if (fn == NULL || call->operation->mode != AGT_TOOL_ASYNC || !agt__loop_is_current(loop)) {
         return AGT_E_INVALID;
+    }
+    if (call->call == NULL) {
+        return AGT_E_CANCELLED; /* the call was settled without it: it has to complete */
     }
     agt__live *live = live_of(call);
     live->resume = fn;
@@ -188,7 +184,7 @@ agt_status agt_tool_call_resume_after(agt_tool_call *call, uint32_t ms,
 
 void agt_tool_call_on_cancel(agt_tool_call *call, void (*fn)(agt_tool_call *call, void *user_data))
 {
-    if (call->is_live && !call->is_blocking) {
+    if (call->operation->mode == AGT_TOOL_ASYNC) {
         live_of(call)->on_cancel = fn;
     }
 }

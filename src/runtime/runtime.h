@@ -46,6 +46,7 @@ struct agt_runtime {
     /* loop thread only */
     agt__activity *activities;
     bool activities_cancelled;
+    uint32_t chains; /* of calls that run in place, one inside the other */
     /* who waits for the last activity: guarded by idle_mutex */
     pthread_mutex_t idle_mutex;
     pthread_cond_t idle_changed;

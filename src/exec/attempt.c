@@ -512,36 +512,59 @@ static void fire_due(agt__timer *timer)
 }
 
 /*
+ * Going through all attempts that are there now, although ending one may end others or start some:
+ * each one that had its turn moves to the end of the list, behind a mark that looks like an attempt
+ * without a call.
+ */
+static void begin_turn(agt_graph *graph, agt__live *mark)
+{
+    memset(mark, 0, sizeof(*mark));
+    agt__list_add(&graph->live, &mark->link);
+}
+
+/* The attempt whose turn it is; NULL after the last. */
+static agt__live *first_in_turn(const agt_graph *graph, const agt__live *mark)
+{
+    agt__live *first = live_of_link(agt__list_first(&graph->live));
+    return first != mark ? first : NULL;
+}
+
+static void had_its_turn(agt_graph *graph, agt__live *live)
+{
+    agt__list_remove(&live->link);
+    agt__list_add(&graph->live, &live->link);
+}
+
+/*
  * One timer watches over most attempts of a graph: those that are due no earlier than the ones it
  * watches already, which with one limit for all is every one of them. It is not touched when they
- * end. When it fires it ends what is due and is set for the first of the rest.
+ * end. When it fires it ends what is due and is set for the first of the rest. Attempts it watches
+ * stand in the list in the order of their limits.
  */
 static void fire_graph_due(agt__timer *timer)
 {
     agt_graph *graph = (agt_graph *)(void *)((char *)timer - offsetof(agt_graph, due_timer));
-    agt__loop *loop = graph->runtime->loop;
-    uint64_t first_ns = UINT64_MAX;
-    agt__link turn;
+    agt__live mark;
+    agt__live *live;
+    uint64_t next_ns = UINT64_MAX;
     (void)agt__graph_ref(graph);
     graph->last_ns = agt__runtime_now_ns(graph->runtime);
     uint64_t now_ns = graph->last_ns;
-    agt__list_move(&turn, &graph->live);
-    for (agt__link *link = agt__list_first(&turn); link != NULL; link = agt__list_first(&turn)) {
-        agt__live *live = live_of_link(link);
-        agt__list_remove(link);
-        agt__list_add(&graph->live, link);
-        if (!live->covered) {
-            continue;
-        }
-        if (live->attempt.due_ns <= now_ns) {
+    begin_turn(graph, &mark);
+    while (next_ns == UINT64_MAX && (live = first_in_turn(graph, &mark)) != NULL) {
+        bool covered = live->covered && live->attempt.call != NULL;
+        if (covered && live->attempt.due_ns > now_ns) {
+            next_ns = live->attempt.due_ns;
+        } else {
+            had_its_turn(graph, live);
             live->covered = false;
-            agt__engine_run_chain(end_from_outside(live, AGT__ENDING_TIMEOUT));
-        } else if (live->attempt.due_ns < first_ns) {
-            first_ns = live->attempt.due_ns;
+            agt__engine_run_chain(covered ? end_from_outside(live, AGT__ENDING_TIMEOUT) : NULL);
         }
     }
-    if (first_ns != UINT64_MAX && (!agt__timer_is_started(timer) || first_ns < timer->due_ns)) {
-        (void)agt__loop_timer_start(loop, timer, first_ns); /* it has just left its place free */
+    agt__list_remove(&mark.link);
+    if (next_ns != UINT64_MAX && (!agt__timer_is_started(timer) || next_ns < timer->due_ns)) {
+        /* It has just left its place free. */
+        (void)agt__loop_timer_start(graph->runtime->loop, timer, next_ns);
     }
     agt_graph_unref(graph);
 }
@@ -570,19 +593,18 @@ static agt_status watch_limit(agt__live *live)
 
 void agt__attempt_cancel_all(agt_graph *graph)
 {
-    /* Ending one may end others, or start some: every attempt that is there now gets its turn,
-     * once, by moving through a list of its own. */
-    agt__link turn;
+    agt__live mark;
+    agt__live *live;
     (void)agt__graph_ref(graph);
-    agt__list_move(&turn, &graph->live);
-    for (agt__link *link = agt__list_first(&turn); link != NULL; link = agt__list_first(&turn)) {
-        agt__list_remove(link);
-        agt__list_add(&graph->live, link);
-        agt__call *next = end_from_outside(live_of_link(link), AGT__ENDING_CANCEL);
+    begin_turn(graph, &mark);
+    while ((live = first_in_turn(graph, &mark)) != NULL) {
+        had_its_turn(graph, live);
+        agt__call *next = end_from_outside(live, AGT__ENDING_CANCEL);
         if (next != NULL) {
             agt__engine_push(next, true);
         }
     }
+    agt__list_remove(&mark.link);
     agt_graph_unref(graph);
 }
 
@@ -595,6 +617,7 @@ static void end_other(agt__live *live, agt__ending ending)
         agt__blocking_forget((agt__blocking *)(void *)live);
         return;
     }
+    agt__live_hold(live);
     attempt->ending = (uint8_t)ending;
     attempt->call = NULL;          /* it has lost its call, whatever it does now */
     if (live->simulated_ns != 0) { /* a blocking function that only seems to run: it is over */

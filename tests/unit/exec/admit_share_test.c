@@ -337,10 +337,65 @@ static void cancelling_one_run_leaves_the_other_alone(void **state)
     }
 }
 
+/* ---- what is left behind ------------------------------------------------------------------- */
+
+typedef struct slow_start {
+    uint32_t started;
+    agt_tool_call *first;
+} slow_start;
+
+/* The first attempt never ends by itself; the second one succeeds. */
+static agt_status run_slow_start(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    slow_start *slow = user_data;
+    (void)ret_output;
+    if (++slow->started == 1) {
+        slow->first = call;
+    } else {
+        agt_tool_complete(call, AGT_OK, NULL);
+    }
+    return AGT_OK;
+}
+
+static void end_slow_start(void *user_data)
+{
+    slow_start *slow = user_data;
+    assert_true(agt_tool_call_is_cancelled(slow->first));
+    assert_string_equal(agt_tool_call_get_name(slow->first), "slow");
+    assert_non_null(agt_tool_call_get_input(slow->first));
+    agt_tool_complete(slow->first, AGT_OK, NULL);
+}
+
+/* An attempt that lost knows its graph, tool and input for as long as it goes on. */
+static void losers_may_outlive_their_run(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    agt_test_policy hedge = {.delay_ms = 20};
+    slow_start slow = {.started = 0};
+    setup(&engine);
+    agt_tool_config config =
+        AGT_CONFIG(agt_tool_config, .mode = AGT_TOOL_ASYNC, .user_data = &slow);
+    assert_int_equal(
+        agt_executor_register_tool(engine.executor, "slow", run_slow_start, &config, NULL), AGT_OK);
+    agt_test_add_policy(&engine, &hedge, &hedge_table);
+    agt_graph *graph = agt_test_new_graph(&engine, NULL);
+    (void)agt_test_add(graph, "slow", "{\"a\": 1}", NULL);
+    agt_results *results = agt_test_run_graph(graph, NULL);
+    agt_test_expect_output(results, 0, "null");
+    agt_results_unref(results);
+    agt_graph_unref(graph);
+    agt_executor_unref(engine.executor);
+    engine.executor = NULL;
+    assert_int_equal(agt_runtime_run_after(engine.runtime, 0, end_slow_start, &slow), AGT_OK);
+    agt_test_engine_deinit(&engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_success_of_a_hedged_call_counts),
+        cmocka_unit_test(losers_may_outlive_their_run),
         cmocka_unit_test(blocking_calls_are_hedged),
         cmocka_unit_test(hedged_calls_are_cancelled_as_one),
         cmocka_unit_test(followers_get_their_parts),

@@ -166,6 +166,65 @@ static void whoever_only_waits_is_resumed_when_stopped(void **state)
     agt_test_heap_deinit(&heap); /* everything came back */
 }
 
+/* ---- limits of many attempts ---- */
+
+typedef struct sleepers {
+    agt_tool_call *calls[8];
+    size_t count;
+} sleepers;
+
+static agt_status never_end(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    sleepers *s = user_data;
+    (void)ret_output;
+    s->calls[s->count++] = call;
+    return AGT_OK;
+}
+
+static void wake_sleepers(void *user_data)
+{
+    sleepers *s = user_data;
+    for (size_t i = 0; i < s->count; i++) {
+        agt_tool_complete(s->calls[i], AGT_OK, NULL);
+    }
+}
+
+/* What an earlier run left behind, with later limits, does not hold up the limits of this one. */
+static void limits_are_kept_among_what_is_left_behind(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    sleepers s = {.count = 0};
+    assert_int_equal(agt_test_engine_init(&engine, NULL, true, NULL), AGT_OK);
+    register_async(&engine, "sleep", never_end, 0, &s);
+    agt_graph *graph = agt_test_new_graph(&engine, NULL);
+    for (int i = 0; i < 2; i++) {
+        (void)agt_test_add(graph, "sleep", "{}", NULL);
+    }
+    const uint32_t limits_ms[] = {60000, 50, 70000, 30};
+    for (size_t run = 0; run < 4; run++) {
+        agt_call_options options = AGT_CONFIG(agt_call_options, .timeout_ms = limits_ms[run]);
+        uint64_t start = agt_test_now_ns(&engine);
+        agt_task *task;
+        assert_int_equal(agt_graph_start(graph, &options, &task, NULL), AGT_OK);
+        if (run % 2 == 0) {
+            assert_int_equal(agt_task_wait(task, 10), AGT_E_TIMEOUT);
+            agt_task_cancel(task);
+        }
+        agt_results *results = agt_test_finish(task);
+        for (size_t i = 0; i < 2; i++) {
+            agt_test_expect(results, i, run % 2 == 0 ? AGT_OUTCOME_CANCELLED : AGT_OUTCOME_TIMEOUT,
+                            NULL);
+        }
+        uint32_t wall_ms = run % 2 == 0 ? 10 : limits_ms[run];
+        assert_int_equal(agt_test_now_ns(&engine) - start, wall_ms * UINT64_C(1000000));
+        agt_results_unref(results);
+    }
+    agt_graph_unref(graph);
+    assert_int_equal(agt_runtime_run_after(engine.runtime, 0, wake_sleepers, &s), AGT_OK);
+    agt_test_engine_deinit(&engine);
+}
+
 /* ---- completing each other ---- */
 
 enum {
@@ -241,6 +300,7 @@ int main(void)
         cmocka_unit_test(results_of_fast_threads_are_kept),
         cmocka_unit_test(threads_complete_while_the_loop_ends_them),
         cmocka_unit_test(whoever_only_waits_is_resumed_when_stopped),
+        cmocka_unit_test(limits_are_kept_among_what_is_left_behind),
         cmocka_unit_test(calls_that_complete_each_other_need_no_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,14 +105,15 @@ enum {
 /** Flags of an agt_error. */
 enum {
     AGT_ERROR_RETRYABLE = 1u << 0, /* the same call may succeed later                            */
-    AGT_ERROR_FATAL = 1u << 1      /* the object is of no further use                            */
+    AGT_ERROR_FATAL = 1u << 1,     /* the object is of no further use                            */
+    AGT_ERROR_UNSENT = 1u << 2     /* a request of which not a byte has left: it had no effect   */
 };
 
 /** What went wrong. A plain value: copy it freely, there is nothing to free. */
 typedef struct agt_error {
-    int32_t status;          /* an agt_status                                                    */
-    uint32_t flags;          /* AGT_ERROR_RETRYABLE | AGT_ERROR_FATAL                            */
-    int32_t cause;           /* errno, HTTP status, exit status; 0 if none                       */
+    int32_t status; /* an agt_status                                                    */
+    uint32_t flags; /* AGT_ERROR_…                                                      */
+    int32_t cause;  /* errno, HTTP status, exit status; 0 if none                       */
     uint32_t retry_after_ms; /* 0 = unspecified                                                  */
     uint32_t line, column;   /* in a file or text, from 1; 0 = not applicable                    */
     char origin[48];         /* who says so: "base/json", "exec/search"                          */

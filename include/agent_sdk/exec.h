@@ -168,9 +168,16 @@ AGT_API AGT_MUST_CHECK agt_status agt_executor_register_process(agt_executor *ex
                                                                 agt_error *err);
 
 /**
- * An HTTP endpoint as a tool: the input is sent as a JSON body (or, for GET and DELETE, not at
- * all); `{name}` in the URL is the member of the input, percent-encoded. A JSON answer becomes a
- * value, any other text a string. Status 200 to 299 is a success.
+ * An HTTP endpoint as a tool: the input is sent as a JSON body (or, for GET, DELETE and HEAD, not
+ * at all); `{name}` in the URL, behind host and port, is the member of the input, percent-encoded,
+ * and `{{` a brace. A call whose input lacks such a member is rejected, and so is one that would
+ * make the path another: by a member that is empty, "." or "..". The span of the call goes along as
+ * the header traceparent.
+ *
+ * A JSON answer becomes a value, any other text a string, an empty one null. Status 200 to 299 is a
+ * success; any other is an error, with the first bytes of the answer in its message, the status as
+ * its cause and, if the server said so, retry_after_ms. When the connection is lost or the time is
+ * up after a byte of the request has left, a tool of AGT_EFFECT_EFFECT ends with outcome unknown.
  */
 typedef struct agt_http_tool {
     size_t struct_size;

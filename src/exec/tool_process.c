@@ -20,6 +20,7 @@
 #include "base/value.h"
 #include "exec/argument.h"
 #include "exec/executor.h"
+#include "exec/tool_output.h"
 #include "net/process.h"
 #include "telemetry/semconv.h"
 
@@ -30,7 +31,6 @@
 
 #define ORIGIN                   "exec/process"
 #define OUTPUT_BYTES_MAX_DEFAULT ((size_t)8 * 1024 * 1024)
-#define OUTPUT_NODES_MAX         1000000u
 #define TRACEPARENT              "TRACEPARENT="
 
 typedef struct process_tool {
@@ -148,54 +148,19 @@ static agt_status judge_exit(const process_run *run, const agt_process_exit *exi
     return AGT_E_PROCESS;
 }
 
-static agt_status read_json(const process_run *run, agt_value **ret_value, agt_error *err)
-{
-    const process_tool *tool = run->tool;
-    agt_error detail;
-    /* The cap on the output is the limit on its size. */
-    size_t bytes_max = tool->config.output_bytes_max < ((size_t)1 << 30)
-                           ? tool->config.output_bytes_max
-                           : (size_t)1 << 30;
-    agt_json_config config =
-        AGT_CONFIG(agt_json_config, .nodes_max = OUTPUT_NODES_MAX, .string_bytes_max = bytes_max,
-                   .document_bytes_max = bytes_max, .tainted = true);
-    agt_status status =
-        agt_json_parse(tool->tool.operation.allocator, agt__buffer_text(&run->output),
-                       run->output.size, &config, ret_value, &detail);
-    if (status == AGT_OK || status == AGT_E_NOMEM) {
-        return status == AGT_OK ? AGT_OK : agt__error_nomem(err, ORIGIN);
-    }
-    if (run->output.size == 0) {
-        return agt__error_set(err, AGT_E_SYNTAX, ORIGIN,
-                              "\"%s\" wrote nothing where JSON was expected", tool->tool.name);
-    }
-    (void)agt__error_set(err, status, ORIGIN,
-                         "the output of \"%s\" is not JSON: line %u, column %u: %s",
-                         tool->tool.name, detail.line, detail.column, detail.message);
-    err->line = detail.line;
-    err->column = detail.column;
-    return status;
-}
-
-static agt_status read_text(const process_run *run, agt_value **ret_value, agt_error *err)
-{
-    const agt_allocator *allocator = run->tool->tool.operation.allocator;
-    agt_value *text;
-    agt_status status = agt__value_new_string_lossy(allocator, agt__buffer_text(&run->output),
-                                                    run->output.size, &text);
-    if (status == AGT_OK) {
-        status = agt__value_take_taint(allocator, text, ret_value);
-    }
-    return status == AGT_OK ? AGT_OK : agt__error_nomem(err, ORIGIN);
-}
-
 static agt_status read_output(const process_run *run, agt_value **ret_value, agt_error *err)
 {
+    const agt_allocator *allocator = run->tool->tool.operation.allocator;
+    const char *name = run->tool->tool.name;
     switch (run->tool->output) {
     case AGT_PROCESS_JSON:
-        return read_json(run, ret_value, err);
+        if (run->output.size == 0) {
+            return agt__error_set(err, AGT_E_SYNTAX, ORIGIN,
+                                  "\"%s\" wrote nothing where JSON was expected", name);
+        }
+        return agt__tool_read_json(allocator, &run->output, "output", name, ret_value, err);
     case AGT_PROCESS_TEXT:
-        return read_text(run, ret_value, err);
+        return agt__tool_read_text(allocator, &run->output, ret_value, err);
     case AGT_PROCESS_NONE:
         break;
     }

@@ -332,10 +332,25 @@ static void destroy(agt_http_exchange *exchange)
 }
 
 /* @err: NULL if the exchange is complete */
-static void finish(agt_http_exchange *exchange, const agt_error *err)
+/* Whether not a byte of the request has left, of any of its hops. */
+static bool is_unsent(const agt_http_exchange *exchange)
+{
+    long sent = 0;
+    curl_off_t about_to_send_us = 0;
+    (void)curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &sent);
+    (void)curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T, &about_to_send_us);
+    return sent == 0 && about_to_send_us == 0 &&
+           exchange->redirects_left == exchange->redirects_max;
+}
+
+static void finish(agt_http_exchange *exchange, agt_error *err)
 {
     agt_http_handler handler = exchange->handler;
     void *user_data = exchange->user_data;
+    if (err != NULL) {
+        err->flags &= ~(uint32_t)AGT_ERROR_UNSENT;
+        err->flags |= is_unsent(exchange) ? AGT_ERROR_UNSENT : 0;
+    }
     destroy(exchange);
     handler.on_done(user_data, err);
 }

@@ -10,6 +10,7 @@
 #include "support/env.h"
 #include "support/exec.h"
 #include "support/folder.h"
+#include "support/server.h"
 #include "support/tool_run.h"
 #include "support/torture.h"
 
@@ -296,9 +297,11 @@ static void let_go(stuck *gate)
 static void every_kind_that_hangs_is_ended(void **state)
 {
     (void)state;
+    static const agt_test_step silent[] = {{.kind = AGT_TEST_READ}, {.kind = AGT_TEST_HANG}, {0}};
     stuck gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
     fixture f;
     setup(&f);
+    agt_test_server *server = agt_test_server_new(AGT_TEST_SCRIPTS(silent));
     add_program(&f, "ignore_term", NULL, &(agt_process_tool){GRACE}, 50);
     add_program(&f, "echo", NULL, &(agt_process_tool){.input = AGT_PROCESS_JSON}, 0);
     agt_tool_config config = AGT_CONFIG(agt_tool_config, .effect = AGT_EFFECT_PURE,
@@ -306,21 +309,28 @@ static void every_kind_that_hangs_is_ended(void **state)
     assert_int_equal(
         agt_executor_register_tool(f.engine.executor, "stuck", hang_blocking, &config, NULL),
         AGT_OK);
+    agt_http_tool http =
+        AGT_CONFIG(agt_http_tool, .request = {.url = agt_test_server_get_url(server, "/")});
+    assert_int_equal(agt_executor_register_http(f.engine.executor, "silent", &http, &config, NULL),
+                     AGT_OK);
     agt_graph *graph = agt_test_new_graph(&f.engine, NULL);
     agt_call_options limit = AGT_CONFIG(agt_call_options, .timeout_ms = 50);
     (void)agt_test_add(graph, "ignore_term", "{}", NULL);
     (void)agt_test_add(graph, "stuck", "{}", NULL);
+    (void)agt_test_add(graph, "silent", "{}", NULL);
     (void)agt_test_add(graph, "async", "{\"hang\": true}", &limit);
     (void)agt_test_add(graph, "blocking", "{\"hang\": true}", &limit);
     add_good(graph);
     agt_results *results = agt_test_run_graph(graph, NULL);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         agt_test_expect(results, i, AGT_OUTCOME_TIMEOUT, "timed out after");
     }
-    expect_good(results, 4);
+    expect_good(results, 5);
     agt_results_unref(results);
     agt_graph_unref(graph);
+    agt_test_server_wait_closed(server, 1);
     let_go(&gate); /* else its thread keeps the runtime from ending */
+    agt_test_server_free(server);
     assert_int_equal(agt_runtime_close(f.engine.runtime, 0, NULL), AGT_OK);
     teardown(&f);
 }

@@ -306,6 +306,7 @@ static void run_cut(fixture *test, size_t size, agt_test_step_kind end)
         assert_int_equal(run.err.status, AGT_E_NETWORK);
         /* What is not even the beginning of an HTTP answer is not said to be a lost one. */
         assert_true((run.err.flags & AGT_ERROR_RETRYABLE) != 0 || size < 5);
+        assert_int_equal(run.err.flags & AGT_ERROR_UNSENT, 0);
         assert_non_null(strstr(run.err.message, "\"127.0.0.1\""));
     }
     agt_test_http_free(&run);
@@ -377,6 +378,7 @@ static void a_server_that_never_answers(void **state)
     agt_test_http_run_all(&total, test.loop);
     assert_fails(&total, AGT_E_TIMEOUT, "no complete answer from \"127.0.0.1\" within 30 ms");
     assert_int_equal(total.heads, 0);
+    assert_int_equal(total.err.flags & AGT_ERROR_UNSENT, 0);
     agt_test_server_wait_closed(server, 1);
     agt_test_http_run idle = {
         .request = REQUEST(.url = url, .idle_timeout_ms = 30, .timeout_ms = AGT_MS_NONE)};
@@ -436,6 +438,7 @@ static void a_connection_that_is_not_answered(void **state)
     agt_test_http_run run = {.request = REQUEST(.url = url, .connect_timeout_ms = 40)};
     agt_test_http_run_all(&run, test.loop);
     assert_fails(&run, AGT_E_TIMEOUT, text);
+    assert_true((run.err.flags & AGT_ERROR_UNSENT) != 0);
     tear_down(&test);
     for (int i = 0; i < 8; i++) {
         (void)close(clients[i]);

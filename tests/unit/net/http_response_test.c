@@ -275,7 +275,7 @@ static void private_addresses_can_be_refused(void **state)
         agt_test_http_run run = {0};
         run_on(loop, &run, (agt_http_request){.url = url, .deny_private_addresses = true});
         assert_fails(&run, AGT_E_DENIED, "which is not a public address");
-        assert_int_equal(run.err.flags, 0);
+        assert_int_equal(run.err.flags, AGT_ERROR_UNSENT);
         agt_test_http_free(&run);
     }
     assert_int_equal(agt_test_server_count_connections(server), 1);
@@ -340,7 +340,7 @@ static void nobody_listens(void **state)
     run_request(&run, (agt_http_request){.url = url});
     assert_fails(&run, AGT_E_NETWORK, text);
     assert_int_equal(run.err.cause, ECONNREFUSED);
-    assert_int_equal(run.err.flags, AGT_ERROR_RETRYABLE);
+    assert_int_equal(run.err.flags, AGT_ERROR_RETRYABLE | AGT_ERROR_UNSENT);
     (void)close(fd);
 }
 
@@ -357,7 +357,7 @@ static void nobody_has_that_name(void **state)
     run_request(&run, (agt_http_request){.url = url});
     assert_fails(&run, AGT_E_NETWORK, "no address is known for \"aaaa");
     assert_non_null(strstr(run.err.message, "check its spelling"));
-    assert_int_equal(run.err.flags, AGT_ERROR_RETRYABLE);
+    assert_int_equal(run.err.flags, AGT_ERROR_RETRYABLE | AGT_ERROR_UNSENT);
 }
 
 static void the_port_does_not_speak_https(void **state)
@@ -373,7 +373,7 @@ static void the_port_does_not_speak_https(void **state)
     run_request(&run, (agt_http_request){.url = url});
     assert_fails(&run, AGT_E_NETWORK, "no secure connection to \"127.0.0.1\" port ");
     assert_non_null(strstr(run.err.message, "check the certificate"));
-    assert_int_equal(run.err.flags, 0);
+    assert_int_equal(run.err.flags, AGT_ERROR_UNSENT);
     agt_test_server_free(server);
 }
 

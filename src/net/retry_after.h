@@ -1,0 +1,16 @@
+/* The header Retry-After: how long a server wants to be left alone. */
+#ifndef AGT_NET_RETRY_AFTER_H
+#define AGT_NET_RETRY_AFTER_H
+
+#include "agent_sdk/base.h"
+
+/**
+ * Milliseconds from a Retry-After header (RFC 9110, 10.2.3): a number of seconds, of which a
+ * fraction is accepted, or a date in the one format that servers may send.
+ *
+ * @param unix_ns  now, for dates
+ * @return 0 if the text is neither; at least 1 otherwise, also for a date that has passed
+ */
+uint32_t agt__http_read_retry_after(const char *text, uint64_t unix_ns);
+
+#endif

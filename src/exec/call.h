@@ -91,15 +91,15 @@ struct agt__call {
     uint64_t run_ns;         /* of all attempts */
     _Atomic uint32_t open;   /* dependencies not yet settled, plus one while held */
     _Atomic uint32_t failed; /* one of those that failed, plus 1; 0 = none */
+    uint32_t dependencies;   /* what `open` is at the start of a run */
     uint32_t index;
     uint32_t first_edge, last_edge; /* to dependents: number in graph->edges plus 1 */
     uint16_t attempts;
     uint8_t outcome;
     uint8_t flags;
     bool owns_operation; /* `operation` is referenced by the call itself */
-    bool held;           /* not released: `open` counts one more */
-    bool has_dependencies;
-    bool resolved; /* settled, outcome final: guarded by the graph's mutex in open graphs */
+    bool held;           /* added to a running graph, not released: `open` counts one more */
+    bool resolved;       /* settled, outcome final: guarded by the graph's mutex in open graphs */
 };
 
 /* What the call runs now. */

@@ -166,6 +166,9 @@ static __attribute__((noinline)) bool prepare_slowly(agt__call *call)
 
 bool agt__engine_prepare(agt__call *call)
 {
+    if (call->resolved) {
+        agt__call_rearm(call);
+    }
     if (call->extra == NULL && call->operation != NULL && call->operation->input == NULL &&
         atomic_load_explicit(&call->failed, memory_order_acquire) == 0 &&
         !atomic_load_explicit(&call->graph->cancelled, memory_order_acquire)) {
@@ -272,7 +275,12 @@ static bool count_down(agt__call *call, const agt__call *from)
         uint32_t none = 0;
         atomic_compare_exchange_strong(&call->failed, &none, from->index + 1);
     }
-    return atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1;
+    if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) != 1) {
+        return false;
+    }
+    atomic_store_explicit(&call->open, call->dependencies,
+                          memory_order_relaxed); /* the next run's */
+    return true;
 }
 
 /* Whether a ready call may follow on this thread at once. */
@@ -292,6 +300,9 @@ static agt__call *release_dependents(agt__call *call, bool on_worker)
         (void)pthread_mutex_lock(&graph->mutex);
     }
     call->resolved = true;
+    if (atomic_load_explicit(&call->failed, memory_order_relaxed) != 0) {
+        atomic_store_explicit(&call->failed, 0, memory_order_relaxed);
+    }
     for (uint32_t at = call->first_edge; at != 0; at = graph->edges[at - 1].next) {
         agt__call *to = agt__graph_get_call(graph, graph->edges[at - 1].to);
         if (!count_down(to, call)) {
@@ -508,13 +519,15 @@ static void take_incoming(agt_graph *graph)
 static agt__call *next_root(agt_graph *graph)
 {
     while (graph->next_root < graph->root_count) {
-        agt__call *call = agt__graph_get_call(graph, graph->next_root++);
-        if (call->held) { /* nothing but this holds it, and nobody else knows of it */
-            call->held = false;
-            atomic_store_explicit(&call->open, 0, memory_order_relaxed);
-            call->ready_ns = graph->last_ns;
-            return call;
+        uint64_t bits = graph->roots[graph->next_root >> 6] >> (graph->next_root & 63);
+        if (bits == 0) {
+            graph->next_root = (graph->next_root | 63) + 1;
+            continue;
         }
+        graph->next_root += (uint32_t)__builtin_ctzll(bits);
+        agt__call *call = agt__graph_get_call(graph, graph->next_root++);
+        call->ready_ns = graph->last_ns;
+        return call;
     }
     return NULL;
 }

@@ -3,9 +3,13 @@
  *
  * Calls stand in chunks that never move, so that they can be pointed at while an open graph grows.
  * Edges stand in one array, linked per predecessor in the order of adding; `open` of a call counts
- * its unsettled predecessors, plus one while it is `held`: a call without predecessors until the
- * graph is started, a call that was added to a running graph until it is released. An edge that is
- * there twice is counted twice, and counted down twice.
+ * its unsettled predecessors, plus one while it is `held`: from being added to a running graph to
+ * being released. An edge that is there twice is counted twice, and counted down twice. Calls
+ * without predecessors that were added before the start have their bit in `roots`: the start runs
+ * those.
+ *
+ * Nothing is done to a graph between two runs. A call that becomes ready sets its own count for the
+ * next run, and forgets the last one's result when it is its turn again.
  *
  * Until a graph is started one thread uses it. In an open graph that runs, `mutex` guards growing,
  * releasing, and what settling reads: the edges and `resolved`.
@@ -71,6 +75,8 @@ agt_status agt__graph_new(agt_runtime *runtime, agt_executor *executor,
     graph->quorum = own.batch == AGT_BATCH_FIRST_SUCCESS ? 1 : own.quorum;
     graph->open = own.open;
     graph->options.deadline_ns = UINT64_MAX;
+    graph->roots = &graph->first_roots;
+    graph->root_words = 1;
     agt__list_init(&graph->live);
     atomic_init(&graph->refs, 1);
     *ret_graph = graph;
@@ -142,6 +148,9 @@ static void free_calls(agt_graph *graph)
     }
     for (size_t i = 0; i < AGT__CHUNKS; i++) {
         agt__free(graph->allocator, graph->chunks[i]);
+    }
+    if (graph->roots != &graph->first_roots) {
+        agt__free(graph->allocator, graph->roots);
     }
     agt__free(graph->allocator, graph->edges);
 }
@@ -232,11 +241,44 @@ typedef struct new_call {
     void *user_data;
 } new_call;
 
+static void set_root(agt_graph *graph, uint32_t index, bool is_root)
+{
+    uint64_t bit = UINT64_C(1) << (index & 63);
+    graph->roots[index >> 6] = (graph->roots[index >> 6] & ~bit) | (is_root ? bit : 0);
+}
+
+/* See that there is a bit for the next call, if it needs one. The first 64 are in the graph itself.
+ */
+static agt_status need_root(agt_graph *graph)
+{
+    size_t before = graph->root_words;
+    if (is_growing(graph) || (graph->count >> 6) < before) {
+        return AGT_OK;
+    }
+    bool moves_out = graph->roots == &graph->first_roots;
+    size_t words = before < 4 ? 8 : before * 2;
+    uint64_t *roots =
+        agt__realloc(graph->allocator, moves_out ? NULL : graph->roots, words * sizeof(*roots));
+    if (roots == NULL) {
+        return AGT_E_NOMEM;
+    }
+    if (moves_out) {
+        roots[0] = graph->first_roots;
+    }
+    memset(roots + before, 0, (words - before) * sizeof(*roots));
+    graph->roots = roots;
+    graph->root_words = words;
+    return AGT_OK;
+}
+
 /* One more call, not filled in; lock held. */
 static agt_status add_call(agt_graph *graph, const new_call *wanted, agt__call **ret_call,
                            agt_error *err)
 {
     agt_status status = need_chunk(graph);
+    if (status == AGT_OK) {
+        status = need_root(graph);
+    }
     if (status == AGT_E_LIMIT) {
         return agt__error_set(err, AGT_E_LIMIT, ORIGIN, "a graph holds at most %u calls",
                               AGT__CALLS_MAX);
@@ -256,10 +298,13 @@ static agt_status add_call(agt_graph *graph, const new_call *wanted, agt__call *
     if (call->owns_operation) {
         (void)agt__operation_ref(call->operation);
     }
-    call->held = true;
-    atomic_store_explicit(&call->open, 1, memory_order_relaxed);
     if (is_growing(graph)) {
+        call->held = true;
+        atomic_store_explicit(&call->open, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&graph->remaining, 1, memory_order_relaxed);
+    }
+    if (!is_growing(graph)) {
+        set_root(graph, graph->count, true);
     }
     graph->count++;
     *ret_call = call;
@@ -454,11 +499,10 @@ static agt_status add_edge(agt_graph *graph, uint32_t to, uint32_t from_index, a
     }
     from->last_edge = number;
     graph->has_backward_edges |= to < from_index;
-    call->has_dependencies = true;
-    if (call->held && !is_growing(graph)) {
-        call->held = false; /* its first dependency holds it from now on */
-    } else {
-        atomic_fetch_add_explicit(&call->open, 1, memory_order_relaxed);
+    call->dependencies++;
+    atomic_fetch_add_explicit(&call->open, 1, memory_order_relaxed);
+    if (!is_growing(graph)) {
+        set_root(graph, to, false);
     }
     return AGT_OK;
 }
@@ -560,8 +604,7 @@ static agt_status find_cycle(const agt_graph *graph, uint32_t *open, uint32_t *q
 {
     uint32_t queued = 0;
     for (uint32_t i = 0; i < graph->count; i++) {
-        const agt__call *call = agt__graph_get_call(graph, i);
-        open[i] = atomic_load_explicit(&call->open, memory_order_relaxed) - (call->held ? 1u : 0u);
+        open[i] = agt__graph_get_call(graph, i)->dependencies;
         if (open[i] == 0) {
             queue[queued++] = i;
         }
@@ -617,34 +660,19 @@ agt_status agt_graph_seal(agt_graph *graph, agt_error *err)
     return AGT_OK;
 }
 
-void agt__graph_reset(agt_graph *graph)
+void agt__call_rearm(agt__call *call)
 {
-    for (uint32_t i = 0; i < graph->count; i++) {
-        agt__call *call = agt__graph_get_call(graph, i);
-        if (!call->resolved) {
-            continue; /* never run */
-        }
-        clear_result(call);
-        call->ready_ns = call->start_ns = call->end_ns = call->run_ns = 0;
-        call->attempts = 0;
-        call->outcome = AGT_OUTCOME_NONE;
-        call->flags = 0;
-        call->resolved = false;
-        if (!call->has_dependencies) {
-            call->held = true;
-            atomic_store_explicit(&call->open, 1, memory_order_relaxed);
-        }
-        atomic_store_explicit(&call->failed, 0, memory_order_relaxed);
-        if (call->extra != NULL) {
-            call->extra->journalled = false;
-            call->extra->has_key = false;
-            agt__operation_unref(call->extra->replacement);
-            call->extra->replacement = NULL;
-            memset(call->extra->slots, 0, sizeof(call->extra->slots));
-        }
-        for (uint32_t at = call->first_edge; at != 0; at = graph->edges[at - 1].next) {
-            agt__call *to = agt__graph_get_call(graph, graph->edges[at - 1].to);
-            atomic_fetch_add_explicit(&to->open, 1, memory_order_relaxed);
-        }
+    clear_result(call);
+    call->start_ns = call->end_ns = call->run_ns = 0;
+    call->attempts = 0;
+    call->outcome = AGT_OUTCOME_NONE;
+    call->flags = 0;
+    call->resolved = false;
+    if (call->extra != NULL) {
+        call->extra->journalled = false;
+        call->extra->has_key = false;
+        agt__operation_unref(call->extra->replacement);
+        call->extra->replacement = NULL;
+        memset(call->extra->slots, 0, sizeof(call->extra->slots));
     }
 }

@@ -39,6 +39,9 @@ struct agt_graph {
      * following edges. */
     agt__call *chunks[AGT__CHUNKS];
     uint32_t count;
+    uint64_t *roots; /* a bit per call that was added before the start: set, it has no dependency */
+    size_t root_words;
+    uint64_t first_roots;
     agt__edge *edges;
     size_t edge_count, edge_capacity;
     pthread_mutex_t mutex;
@@ -74,7 +77,7 @@ struct agt_graph {
     _Atomic bool job_posted;
     agt__job job;
     agt__call *ready_first, *ready_last;
-    uint32_t next_root, root_count; /* calls to be released by the start: next, and how many */
+    uint32_t next_root, root_count; /* where the start looks for roots next, and up to where */
     uint64_t last_ns;               /* the latest time read while draining */
     bool begun;
     bool draining;
@@ -115,8 +118,8 @@ agt__call_extra *agt__call_need_extra(agt__call *call);
 /** Options the call runs under. */
 const agt_call_options *agt__call_options(const agt__call *call);
 
-/** Make every call as it was before its first run. */
-void agt__graph_reset(agt_graph *graph);
+/** Forget what the last run left of the call: it is about to be run again. */
+void agt__call_rearm(agt__call *call);
 
 /** Fill in bindings, and nulls by execute_parallel's rule. @return AGT_OK; AGT_E_REJECTED with a
  * message; AGT_E_NOMEM */

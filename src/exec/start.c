@@ -65,7 +65,6 @@ static agt_status claim_graph(agt_graph *graph, agt_error *err)
 
 static void clear_run(agt_graph *graph)
 {
-    agt__graph_reset(graph);
     agt__options_deinit(&graph->options, graph->allocator);
     graph->begun = false;
     graph->closed = false;

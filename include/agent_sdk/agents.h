@@ -30,7 +30,7 @@ typedef struct agt_agent_limits {
     uint64_t tokens_max;      /* input and output, of all its requests (no limit)               */
     int64_t cost_max_nanousd; /* reserved before each request (no limit)                        */
     uint32_t wall_ms;         /* from start to answer (no limit)                                */
-    uint32_t repeats_max;     /* identical calls (tool and arguments) in a row of steps (3)      */
+    uint32_t repeats_max;     /* steps in a row with one identical call: tool, arguments (3)     */
 } agt_agent_limits;
 
 typedef struct agt_agent_config {
@@ -40,7 +40,7 @@ typedef struct agt_agent_config {
     const char *instructions;       /* the system prompt; NULL = none                         */
     agt_executor *executor;         /* whose tools it uses; referenced; NULL = none           */
     const char *const *tools;       /* names, NULL-terminated; NULL = all of the executor     */
-    const agt_value *output_schema; /* the typed final answer; NULL = text                    */
+    const agt_value *output_schema; /* of the typed final answer; NULL = text                 */
     const char *description;        /* for other agents and traces; NULL = none               */
     agt_agent_limits limits;        /* its struct_size may be 0                                */
 } agt_agent_config;
@@ -62,7 +62,8 @@ AGT_API const char *agt_agent_get_name(const agt_agent *agent);
  * Answer @query: ask the model, run the tools it asks for in parallel, and so on until it answers.
  *
  * A tool's failure is told to the model, not to the caller. A limit that is reached ends the run
- * with what there is: the reply says which.
+ * with what there is: the reply says which. A typed answer that does not fit its schema is handed
+ * back to the model once, with the reason.
  *
  * @param options  NULL for the defaults
  * @return AGT_OK: there is a reply, whatever its outcome; AGT_E_INVALID on the loop thread;
@@ -81,9 +82,14 @@ AGT_API AGT_MUST_CHECK agt_status agt_task_get_reply(agt_task *task, agt_reply *
 
 /**
  * Make an agent a tool of @executor, for other agents to delegate to: its input is
- * {"query": "…"}, its output the reply's value, or {"text": "…"}.
+ * {"query": "…"}, its output the reply's value, or {"text": "…"}. A reply that is not ok is a
+ * failure of the tool. What the agent spends counts as spent by the agent that delegates; at most
+ * four agents may stand below each other.
  *
- * @param config  NULL: name and description of the agent
+ * @param name    NULL: the agent's
+ * @param config  NULL for the defaults: the agent's description, no time limit. `mode`, `user_data`
+ *                and `release` are not the caller's to choose
+ * @return AGT_OK; AGT_E_EXISTS; AGT_E_INVALID; AGT_E_SCHEMA; AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_executor_register_agent(agt_executor *executor,
                                                               const char *name, agt_agent *agent,
@@ -96,9 +102,11 @@ AGT_API agt_reply *agt_reply_ref(agt_reply *reply);
 AGT_API void agt_reply_unref(agt_reply *reply);
 /** ok; or why there is no complete answer. */
 AGT_API agt_outcome agt_reply_get_outcome(const agt_reply *reply);
-/** @return the status of the outcome, with what happened in words */
+/** @return AGT_OK if it is ok; else the status of the outcome, or of an error its cause
+ * (AGT_E_LIMIT, AGT_E_MODEL, AGT_E_SCHEMA …), with what happened in words */
 AGT_API agt_status agt_reply_get_error(const agt_reply *reply, agt_error *ret_error);
-/** Final text, borrowed; "" (never NULL) if there is none. */
+/** Final text, or what there was of it when the run ended; borrowed; "" (never NULL) if there is
+ * none. Of a typed answer: the words before it, else the answer as it was written. */
 AGT_API const char *agt_reply_get_text(const agt_reply *reply);
 /** The typed answer, borrowed; NULL if the agent has no output schema or did not get that far. */
 AGT_API const agt_value *agt_reply_get_value(const agt_reply *reply);
@@ -154,7 +162,9 @@ AGT_API AGT_MUST_CHECK agt_status agt_pool_new(agt_runtime *runtime, const char 
 AGT_API agt_pool *agt_pool_ref(agt_pool *pool);
 AGT_API void agt_pool_unref(agt_pool *pool);
 
-/** @param config  NULL for the defaults. @return AGT_OK; AGT_E_EXISTS; AGT_E_NOMEM */
+/** @param name    what the member is called, in replies, traces and the ledger; NULL: as the agent
+ * @param config  NULL for the defaults
+ * @return AGT_OK; AGT_E_EXISTS; AGT_E_INVALID; AGT_E_NOMEM */
 AGT_API AGT_MUST_CHECK agt_status agt_pool_register_agent(agt_pool *pool, const char *name,
                                                           agt_agent *agent,
                                                           const agt_member_config *config,
@@ -165,7 +175,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_pool_register_agent(agt_pool *pool, const 
  * preferred one (first named, first asked) if it has room, else the least loaded.
  *
  * @return AGT_OK: there is a reply; AGT_E_NOT_FOUND if no member fits, the message saying what is
- *         missing; AGT_E_BUSY if those that fit are full
+ *         missing, and for a name that no member has; AGT_E_BUSY (retryable) if those that fit are
+ *         full
  */
 AGT_API AGT_MUST_CHECK agt_status agt_pool_route_request(agt_pool *pool, const agt_request *request,
                                                          agt_reply **ret_reply, agt_error *err);
@@ -173,7 +184,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_pool_route_request_start(agt_pool *pool,
                                                                const agt_request *request,
                                                                agt_task **ret_task, agt_error *err);
 
-/** Ask all members that fit at once; every one's reply is kept, whatever became of the others. */
+/** Ask all members that fit at once; every one's reply is kept, whatever became of the others. A
+ * member that is full answers with AGT_E_BUSY. */
 AGT_API AGT_MUST_CHECK agt_status agt_pool_broadcast_request(agt_pool *pool,
                                                              const agt_request *request,
                                                              agt_replies **ret_replies,
@@ -192,12 +204,15 @@ AGT_API agt_reply *agt_replies_get(const agt_replies *replies, size_t index); /*
 AGT_API void agt_replies_free(agt_replies *replies);
 
 /**
- * Make one verdict of many replies. Replies that are not ok, or lack what is voted on, abstain.
+ * Make one verdict of many replies. Replies that are not ok, or lack what is voted on, abstain;
+ * where confidence counts, so do those whose confidence is 0. Who does not say has confidence 1.
  *
+ * @param pool     whose members' weights count; NULL: everybody has weight 1
  * @param pointer  the part of each typed answer that is voted on; NULL = "/score" for an average,
  *                 the whole answer (its text if it has no typed one) for the others
- * @return AGT_OK; AGT_E_NOT_FOUND if every reply abstains; AGT_E_NOMEM. A tie goes to the answer
- *         that came first in the order of the replies, and the verdict says so
+ * @return AGT_OK; AGT_E_NOT_FOUND if every reply abstains; AGT_E_RANGE if an average is beyond the
+ *         doubles; AGT_E_NOMEM. A tie goes to the answer that came first in the order of the
+ *         replies, and the verdict says so
  */
 AGT_API AGT_MUST_CHECK agt_status agt_pool_consensus_vote(agt_pool *pool,
                                                           const agt_replies *replies,
@@ -212,7 +227,7 @@ AGT_API double agt_verdict_get_number(const agt_verdict *verdict);
  * confidences. 0 … 1 */
 AGT_API double agt_verdict_get_confidence(const agt_verdict *verdict);
 AGT_API bool agt_verdict_is_tie(const agt_verdict *verdict);
-/** Everything as a value: {"strategy", "value", "confidence", "voters": [{"agent", "value",
+/** Everything as a value: {"strategy", "value", "confidence", "tie", "voters": [{"agent", "value",
  * "confidence", "weight", "distance"}], "abstained": [{"agent", "reason"}], "dissent": [agent, …]}.
  * Dissent: voted for another answer; for an average: further than one weighted standard deviation
  * from it. Borrowed. */

@@ -9,7 +9,8 @@
  *      "tools": [{"name": "…", "description": "…", "input_schema": {…}}, …],
  *      "output_schema": {…},           the typed final answer, if one is wanted
  *      "max_output_tokens": n,
- *      "agent": "…", "step": n}        who asks, and for which time in this run, from 1
+ *      "agent": "…", "step": n,        who asks, and for which time in this run, from 1
+ *      "input_tokens_estimated": n}    about how large this is, if whoever asks knows
  *
  * A PART is one of
  *
@@ -63,7 +64,9 @@ typedef struct agt_model_config {
  * A model that is a function of the program: it gets the request as agt_tool_call_get_input() and
  * gives the response as its output.
  *
+ * @param name    1 to 127 bytes of UTF-8: what prices are looked up by
  * @param config  NULL for the defaults
+ * @return AGT_OK; AGT_E_INVALID; AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_model_new_function(agt_runtime *runtime, const char *name,
                                                          agt_tool_fn fn,
@@ -77,11 +80,12 @@ AGT_API AGT_MUST_CHECK agt_status agt_model_new_function(agt_runtime *runtime, c
  * The script, a value (a file of it may be JSON or YAML):
  *
  *     {"version": 1, "name": "scripted",
+ *      "prices": {"input": "3.00", "output": "15.00"},
  *      "rules": [
  *        {"agent": "history", "step": 1,
  *         "delay_ms": 100,
- *         "tool_calls": [{"name": "churn", "arguments": {"repo": "{{input}}"}}],
  *         "text": "Looking at the history of {{input}}.",
+ *         "tool_calls": [{"name": "churn", "arguments": {"repo": "{{input}}"}}],
  *         "usage": {"input_tokens": 120, "output_tokens": 40}},
  *        {"agent": "history", "step": 2,
  *         "text": "Churn: {{results.churn.total}} commits",
@@ -89,26 +93,31 @@ AGT_API AGT_MUST_CHECK agt_status agt_model_new_function(agt_runtime *runtime, c
  *        {"agent": "*", "error": {"status": "rate_limited", "message": "…"}}
  *      ]}
  *
- * The first rule fits whose `agent` (a name, or "*"; default "*") and `step` (a number; default
- * any) match, and whose `when` ({"pointer": "/results/x/outcome", "equals": value}, default
- * always) holds. `text` and the strings in `arguments` and `json` are templates:
+ * The first rule answers whose `agent` (a name, or "*"; default "*") and `step` (a number; default
+ * any) match, and whose `when` holds: {"pointer": "/outcomes/churn", "equals": "timeout"}, or with
+ * "exists": true or false in the place of "equals". A rule has at least one of `text`,
+ * `tool_calls`, `json` and `error`. `text` and the strings in `arguments` and `json` are templates:
  *
  *     {{path}}                  the value at that path as text; strings raw, others as JSON
  *     {{=path}}                 alone in a string: the value itself, whatever its type
- *     {{#path}}…{{/path}}       repeated for each item of an array, once for any other value that
- *                               is there and is not false; inside, `.` is the item, `.x` its
- *                               member, `@index` its number from 1
- *     {{^path}}…{{/path}}       if the value is not there, false, or empty
- *     {{path|FORMAT}}           FORMAT: `round2` (two decimals), `percent`, `bytes`, `bar`, `json`,
- *                               `upper`, `count`; several may follow each other
+ *     {{#path}}…{{/path}}       repeated for each item of an array; once for any other value that
+ *                               is there and is not null, false or empty. Inside, `.` is the item,
+ *                               `.x` its member; `@index` its number from 1; `@first`, `@last`
+ *     {{^path}}…{{/path}}       where {{#path}} would show nothing
+ *     {{path|FORMAT}}           FORMAT: `round2` (two decimals), `percent` (of a share: 0.5 is
+ *                               50%), `bytes` (1.5 KiB), `bar` (of a share), `json`, `upper`,
+ *                               `count` (items or members); several may follow each other
  *
  * Paths: `input` (the text of the user's first message; its members if it is JSON), `results.NAME`
- * (the output of the latest result of that tool), `errors.NAME` (its error), `outcomes.NAME`,
- * `calls.NAME.N` (output of its Nth call), `agent`, `step`. A path that is not there is an error of
- * the model, naming rule, path and what there is, unless it stands in {{^…}} or {{#…}}.
+ * (the output of the latest result of that tool, if it is ok), `errors.NAME` (its error, if it is
+ * not), `outcomes.NAME`, `calls.NAME` (the outputs of all its calls), `calls.NAME.N` (of its Nth
+ * call, from 1), `agent`, `step`; then members by name and items by number from 0. A path that is
+ * not there is an error of the model, naming rule, path and what there is, unless it stands in
+ * {{^…}} or {{#…}}. Pointers of `when` begin with the same words.
  *
- * `json` makes the answer a JSON document (a typed final answer). `stream` (a number of bytes)
- * makes the text arrive in pieces of that size.
+ * `json` makes the answer a JSON document (a typed final answer), after the text. `stream` (a
+ * number of bytes) makes the text arrive in pieces of that size. `usage` is estimated if it is left
+ * out; `prices` is what tokens of this model cost, else the runtime's prices count.
  *
  * @param script  checked against a schema: an error names the rule and the member
  * @return AGT_OK; AGT_E_SCHEMA; AGT_E_SYNTAX for a template, naming rule and place; AGT_E_NOMEM

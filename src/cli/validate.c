@@ -36,6 +36,24 @@ static void on_error(void *user_data, const agt_error *error)
     agt_value_builder_end(self->errors);
 }
 
+/* Build what the file describes where it can reach nothing. */
+static void try_to_build(const char *path, report *self)
+{
+    agt_runtime_config config = AGT_CONFIG(agt_runtime_config, .simulated = true, .silent = true);
+    agt_runtime *runtime = NULL;
+    agt_team *team = NULL;
+    agt_error error = {0};
+    agt_status status = agt_runtime_new(&config, &runtime, &error);
+    if (status == AGT_OK) {
+        status = agt_team_load(runtime, path, NULL, &team, &error);
+    }
+    if (status != AGT_OK) {
+        on_error(self, &error);
+    }
+    agt_team_free(team);
+    agt_runtime_free(runtime);
+}
+
 static size_t count_of(const agt_value *document, const char *member)
 {
     return agt_value_get_count(agt_value_get_member(document, member));
@@ -83,7 +101,9 @@ cli_exit cli_validate(const cli_arguments *arguments)
     }
     agt_error error = {0};
     agt_status status = agt_team_check(NULL, path, NULL, on_error, &self, &document, &error);
-    if (status != AGT_OK && self.count == 0) {
+    if (status == AGT_OK) {
+        try_to_build(path, &self);
+    } else if (self.count == 0) {
         on_error(&self, &error);
     }
     cli_exit code = self.count == 0 ? CLI_OK : CLI_CONFIG;

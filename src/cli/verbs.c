@@ -50,6 +50,9 @@ static const cli_option options[CLI_OPT_COUNT] = {
 static const cli_option_id common_options[] = {CLI_OPT_COLOR, CLI_OPT_QUIET, CLI_OPT_HELP,
                                                CLI_OPT_VERSION};
 
+static const cli_option_id run_options[] = {CLI_OPT_JSON,   CLI_OPT_JSONL,    CLI_OPT_PARALLEL,
+                                            CLI_OPT_BUDGET, CLI_OPT_TIMEOUT,  CLI_OPT_MODEL,
+                                            CLI_OPT_STORE,  CLI_OPT_NO_STORE, CLI_OPT_NO_PROGRESS};
 static const cli_option_id list_options[] = {CLI_OPT_JSON, CLI_OPT_STORE, CLI_OPT_LIMIT};
 static const cli_option_id show_options[] = {CLI_OPT_JSON, CLI_OPT_STORE};
 static const cli_option_id cost_options[] = {CLI_OPT_JSON, CLI_OPT_STORE, CLI_OPT_BY, CLI_OPT_RUN,
@@ -58,6 +61,14 @@ static const cli_option_id json_options[] = {CLI_OPT_JSON};
 static const cli_option_id help_options[] = {CLI_OPT_MAN};
 
 static const cli_verb verbs[] = {
+    {"run", "TEAM [INPUT]", "Have a team answer",
+     "Reads the team file TEAM (YAML or JSON), gives INPUT to its lead and prints the answer. "
+     "INPUT \"-\" is standard input; what is piped into the command is appended to any other "
+     "INPUT.\n"
+     "Standard output carries the answer and nothing else. What is going on is shown on standard "
+     "error: live on a terminal, as plain lines otherwise.\n"
+     "What is said on the command line counts before the environment, that before the file.",
+     run_options, COUNT(run_options), 1, 2, true, cli_run},
     {"trace ls", "", "List runs, the newest first",
      "Lists the runs in the store: when, how long, how they ended, tokens and money.", list_options,
      COUNT(list_options), 0, 0, false, cli_trace_ls},

@@ -40,7 +40,6 @@ typedef struct runner {
     int signals;            /* descriptors; -1 = none */
     int done;
     int signal; /* that came first; 0 = none */
-    uint64_t seq;
     cli_result result;
 } runner;
 
@@ -231,7 +230,7 @@ static void take_events(runner *self)
             cli_progress_add(self->progress, &event);
         }
         if (is_lines) {
-            cli_event_print(&event, ++self->seq);
+            cli_event_print(&event, ++self->result.events);
         }
     }
     if (is_lines) {
@@ -350,7 +349,7 @@ static cli_exit start(runner *self, const char *input)
         (void)fprintf(stderr, "%s\n", banner);
     }
     if (cli_has(self->arguments, CLI_OPT_JSONL)) {
-        self->seq = 1;
+        self->result.events = 1;
         cli_event_print_start(self->team, clock->get_unix_ns(clock->ctx));
     }
     code = run_team(self, input);

@@ -14,6 +14,7 @@ typedef struct cli_result {
     agt_error error;      /* status 0: the answer is complete                             */
     uint64_t duration_ns;
     cli_exit exit_code;
+    uint64_t events; /* printed so far                                                    */
     uint64_t events_dropped;
 } cli_result;
 

@@ -47,15 +47,28 @@ static void write_error(agt_value_builder *builder, const agt_error *error)
     agt_value_builder_end(builder);
 }
 
+/* What every line of --jsonl begins with. */
+static void write_head(agt_value_builder *builder, uint64_t seq, uint64_t unix_ns, const char *type)
+{
+    char time[CLI_FIGURE_BYTES];
+    cli_format_time(time, unix_ns);
+    agt_value_builder_begin_object(builder);
+    cli_json_count(builder, "seq", seq);
+    cli_json_text(builder, "ts", time);
+    cli_json_text(builder, "type", type);
+}
+
 static cli_exit print_json(const cli_result *result, bool is_line)
 {
     agt_value_builder *builder = NULL;
     if (agt_value_builder_new(NULL, &builder) != AGT_OK) {
         return cli_fail_memory();
     }
-    agt_value_builder_begin_object(builder);
     if (is_line) {
-        cli_json_text(builder, "type", "run.result");
+        const agt_clock *clock = agt_clock_get_system();
+        write_head(builder, result->events + 1, clock->get_unix_ns(clock->ctx), "run.result");
+    } else {
+        agt_value_builder_begin_object(builder);
     }
     cli_json_text(builder, "schema", "agent.run/1");
     cli_json_int(builder, "exit_code", (int64_t)result->exit_code);
@@ -161,16 +174,6 @@ cli_exit cli_result_print(const cli_result *result, const cli_arguments *argumen
 }
 
 /* ---- events ------------------------------------------------------------------------------- */
-
-static void write_head(agt_value_builder *builder, uint64_t seq, uint64_t unix_ns, const char *type)
-{
-    char time[CLI_FIGURE_BYTES];
-    cli_format_time(time, unix_ns);
-    agt_value_builder_begin_object(builder);
-    cli_json_count(builder, "seq", seq);
-    cli_json_text(builder, "ts", time);
-    cli_json_text(builder, "type", type);
-}
 
 void cli_event_print_start(const agt_team *team, uint64_t unix_ns)
 {

@@ -117,14 +117,14 @@ class Json(CommandTest):
         out, err = self.agent("run", "--jsonl", "-q", team, "x")
         self.assertEqual(err, "")
         events = [json.loads(line) for line in out.splitlines()]
-        self.assertEqual([event["seq"] for event in events[:-1]], list(range(1, len(events))))
+        self.assertEqual([event["seq"] for event in events], list(range(1, len(events) + 1)))
         self.assertEqual(events[0]["type"], "run.start")
         self.assertEqual(events[0]["schema"], "agent.run/1")
         result = events[-1]
         self.assertEqual((result["type"], result["output"], result["events_dropped"]),
                          ("run.result", "done", 0))
-        for event in events[1:-1]:
-            self.assertEqual(event["trace_id"], result["trace_id"])
+        for event in events:
+            self.assertEqual(event.get("trace_id", result["trace_id"]), result["trace_id"])
             self.assertRegex(event["ts"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         ends = {(event["type"], event["name"]): event for event in events[1:-1]
                 if event["type"].endswith(".end")}

@@ -1,5 +1,5 @@
-"""What the tests of the `agent` command share: a place of its own for each test, running the command
-with and without a terminal, and team files."""
+"""What the tests of the `agent` command share: a place of its own for each test, running the
+command with and without a terminal, and team files."""
 
 import json
 import os

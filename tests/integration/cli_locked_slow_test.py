@@ -1,5 +1,5 @@
-"""A store that another process writes to for longer than the command waits: the answer is there, the
-trace is not, and the exit code says so. Slow, because the command does wait."""
+"""A store that another process writes to for longer than the command waits: the answer is there,
+the trace is not, and the exit code says so. Slow, because the command does wait."""
 
 import fcntl
 import os

@@ -1,5 +1,6 @@
-"""`agent run`, `agent trace` and `agent costs` from outside: the answer and nothing else on standard
-output, JSON and events, exit codes, signals, the progress display, and stores that cannot be used.
+"""`agent run`, `agent trace` and `agent costs` from outside: the answer and nothing else on
+standard output, JSON and events, exit codes, signals, the progress display, and stores that cannot
+be used.
 
 Tools are real programs. A test that needs a tool to be under way waits for the event that says so.
 """

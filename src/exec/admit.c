@@ -256,7 +256,14 @@ static agt__call *obey(agt__call *call, size_t stage, agt__admit answer, agt__ad
     return NULL;
 }
 
-/* The run was cancelled while the call waited. A result of an earlier attempt is not thrown away.
+static bool is_cancelled(const agt__call *call)
+{
+    return atomic_load_explicit(&call->graph->cancelled, memory_order_relaxed) ||
+           agt__call_is_cancelled(call);
+}
+
+/* The run, or the call, was cancelled while the call waited. A result of an earlier attempt is not
+ * thrown away.
  */
 static agt__call *refuse_cancelled(agt__call *call)
 {
@@ -294,7 +301,7 @@ static agt__call *ask_admission(agt__call *call)
 {
     agt__admission admission;
     memset(&admission, 0, sizeof(admission));
-    if (atomic_load_explicit(&call->graph->cancelled, memory_order_relaxed)) {
+    if (is_cancelled(call)) {
         return refuse_cancelled(call);
     }
     if (deadline_of(call) != UINT64_MAX &&
@@ -386,7 +393,7 @@ static agt__call *replace(agt__call *call, const agt__settlement *settlement)
 static agt__call *ask_settle(agt__call *call, size_t first)
 {
     agt__settlement settlement;
-    bool over = atomic_load_explicit(&call->graph->cancelled, memory_order_relaxed);
+    bool over = is_cancelled(call);
     for (size_t i = first; !over && !is_past_last(call, i); i++) {
         agt__policy *policy = stage_of(call, i);
         if (policy == NULL || policy->table->settle == NULL) {
@@ -552,6 +559,13 @@ static void fire_deadline(agt__timer *timer)
     wake_to_end(extra->call);
 }
 
+void agt__doors_cancel_call(agt__call *call)
+{
+    if (call->extra->door != AGT__DOOR_INTENT && call->extra->door != AGT__DOOR_RESULT) {
+        wake_to_end(call);
+    }
+}
+
 /* What waits for the journal goes on waiting: it was promised to be woken, and a record that was
  * begun is finished. */
 void agt__doors_cancel_parked(agt_graph *graph)
@@ -559,9 +573,7 @@ void agt__doors_cancel_parked(agt_graph *graph)
     agt__call *next;
     for (agt__call *call = graph->parked; call != NULL; call = next) {
         next = call->extra->next_parked;
-        if (call->extra->door != AGT__DOOR_INTENT && call->extra->door != AGT__DOOR_RESULT) {
-            wake_to_end(call);
-        }
+        agt__doors_cancel_call(call);
     }
 }
 

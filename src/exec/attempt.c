@@ -608,6 +608,27 @@ void agt__attempt_cancel_all(agt_graph *graph)
     agt_graph_unref(graph);
 }
 
+void agt__attempt_cancel_call(agt__call *call)
+{
+    agt_graph *graph = call->graph;
+    agt__live mark;
+    agt__live *live;
+    (void)agt__graph_ref(graph);
+    begin_turn(graph, &mark);
+    while ((live = first_in_turn(graph, &mark)) != NULL) {
+        had_its_turn(graph, live);
+        bool is_its = live->attempt.is_blocking
+                          ? agt__blocking_get_call((agt__blocking *)(void *)live) == call
+                          : live->attempt.call == call;
+        agt__call *next = is_its ? end_from_outside(live, AGT__ENDING_CANCEL) : NULL;
+        if (next != NULL) {
+            agt__engine_push(next, true);
+        }
+    }
+    agt__list_remove(&mark.link);
+    agt_graph_unref(graph);
+}
+
 static void end_other(agt__live *live, agt__ending ending)
 {
     agt_tool_call *attempt = &live->attempt;

@@ -50,6 +50,14 @@ static void claim_for_loop(agt__blocking *blocking, agt__ending ending)
     }
 }
 
+const agt__call *agt__blocking_get_call(agt__blocking *blocking)
+{
+    (void)pthread_mutex_lock(&blocking->mutex);
+    const agt__call *call = blocking->claimed ? NULL : blocking->live.attempt.call;
+    (void)pthread_mutex_unlock(&blocking->mutex);
+    return call;
+}
+
 agt__call *agt__blocking_claim(agt__blocking *blocking, agt__ending ending)
 {
     agt__call *call = NULL;

@@ -73,8 +73,9 @@ typedef struct agt__call_extra {
     agt__operation *replacement; /* what a policy put in the operation's place; referenced */
     agt__call *leader, *followers, *next_follower;
     agt__call *next_parked, *previous_parked;
-    agt__timer timer; /* AGT__DOOR_AGAIN */
-    agt__call *call;  /* whose extra this is */
+    agt__timer timer;             /* AGT__DOOR_AGAIN, and the deadline of a parked call */
+    agt__cancel_link cancel_link; /* of the call's own token, while the graph runs */
+    agt__call *call;              /* whose extra this is */
 } agt__call_extra;
 
 struct agt__call {

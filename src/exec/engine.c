@@ -78,7 +78,8 @@ bool agt__call_has_plain_extra(const agt__call *call)
 {
     const agt__call_extra *extra = call->extra;
     return extra->on_settled == NULL && extra->replacement == NULL && call->operation != NULL &&
-           (extra->options == NULL || extra->options->given.budget == NULL);
+           (extra->options == NULL ||
+            (extra->options->given.budget == NULL && extra->options->own.cancel == NULL));
 }
 
 static agt_outcome refuse_unknown_tool(const agt__call *call, agt_error *err)
@@ -105,6 +106,12 @@ static agt_outcome refuse_cancelled(const agt_graph *graph, agt_error *err)
                           : "not started: the run was cancelled";
     (void)agt__error_set(err, agt_outcome_get_status(graph->cancel_outcome), ORIGIN, "%s", why);
     return graph->cancel_outcome;
+}
+
+static agt_outcome refuse_cancelled_call(agt_error *err)
+{
+    (void)agt__error_set(err, AGT_E_CANCELLED, ORIGIN, "not started: the call was cancelled");
+    return AGT_OUTCOME_CANCELLED;
 }
 
 static agt_outcome check_schema(agt__call *call, agt_error *err)
@@ -137,6 +144,9 @@ static agt_outcome find_refusal(agt__call *call, agt_error *err)
     }
     if (call->operation == NULL) {
         return refuse_unknown_tool(call, err);
+    }
+    if (agt__call_is_cancelled(call)) {
+        return refuse_cancelled_call(err);
     }
     if (call->extra != NULL) {
         agt_status status = agt__call_bind(call, err);
@@ -451,6 +461,7 @@ static void begin_run(agt_graph *graph)
         graph->cancel_link.notify = notify_cancel;
         agt__cancel_listen(graph->options.given.cancel, &graph->cancel_link);
     }
+    agt__graph_listen_calls(graph);
     /* The outer call's own limit needs no second timer: what ends it cancels this. */
     uint64_t outer_ns = graph->within != NULL ? graph->within->due_ns : UINT64_MAX;
     if (graph->options.deadline_ns < outer_ns) {
@@ -484,6 +495,7 @@ static void end_run(agt_graph *graph)
     agt__loop_timer_stop(runtime->loop, &graph->deadline_timer);
     agt__loop_timer_stop(runtime->loop, &graph->due_timer);
     agt__cancel_unlisten(&graph->cancel_link);
+    agt__graph_unlisten_calls(graph);
     graph->end_ns = agt__runtime_now_ns(runtime);
     bool ok = atomic_load_explicit(&graph->failed, memory_order_acquire) == 0;
     graph->span = agt_span_end_at(graph->span, graph->end_ns);
@@ -541,6 +553,9 @@ static void drain(agt_graph *graph)
     }
     if (atomic_exchange_explicit(&graph->cancel_wanted, false, memory_order_acq_rel)) {
         agt__engine_cancel(graph, AGT_OUTCOME_CANCELLED);
+    }
+    if (atomic_exchange_explicit(&graph->cancel_calls_wanted, false, memory_order_acq_rel)) {
+        agt__engine_cancel_calls(graph);
     }
     take_incoming(graph);
     for (unsigned turn = 0; turn < SLICE; turn++) {

@@ -108,6 +108,7 @@ static void free_extra(agt__call *call)
         agt__free(allocator, binding->pointer);
         agt__free(allocator, binding);
     }
+    agt__cancel_unlisten(&extra->cancel_link);
     if (extra->options != NULL) {
         agt__options_deinit(extra->options, allocator);
         agt__free(allocator, extra->options);
@@ -356,6 +357,7 @@ static agt_status add_options(agt__call *call, const agt_call_options *options, 
     if (is_growing(graph)) {
         /* else when the graph is started */
         agt__options_inherit(own, &graph->options, graph->runtime->clock);
+        agt__call_listen(call);
     }
     return AGT_OK;
 }

@@ -32,6 +32,7 @@ struct agt_graph {
     bool open;
     bool sealed;
     bool has_own_options;    /* some call has options of its own */
+    bool has_own_cancels;    /* some call listens to a token of its own */
     bool has_backward_edges; /* some edge leads to a call added earlier: there may be a cycle */
     bool plain; /* no budget, policy or journal: only extras can make calls not plain */
 
@@ -69,7 +70,8 @@ struct agt_graph {
     _Atomic uint32_t first_failure; /* index plus 1 */
     _Atomic uint32_t active, active_max;
     _Atomic bool cancelled;
-    _Atomic bool cancel_wanted; /* by the batch policy, from any thread */
+    _Atomic bool cancel_wanted;       /* by the batch policy, from any thread */
+    _Atomic bool cancel_calls_wanted; /* by tokens of calls, from any thread */
     agt_outcome cancel_outcome;
 
     /* The loop's side: ready calls, parked calls, live attempts. */
@@ -194,6 +196,25 @@ void agt__doors_share(agt__call *follower);
 /** Let all parked calls of a cancelled graph go on, to their end. */
 void agt__doors_cancel_parked(agt_graph *graph);
 
+/** Let a parked call whose own token was requested go on, to its end. */
+void agt__doors_cancel_call(agt__call *call);
+
+/* ---- cancel.c ------------------------------------------------------------------------------ */
+
+/** Whether the call's own cancel token was requested. @threads any */
+bool agt__call_is_cancelled(const agt__call *call);
+
+/** Listen to the call's own token, if it has one; the graph runs. */
+void agt__call_listen(agt__call *call);
+
+/** Listen to those of all calls that the run begins with; and to none, once it is over.
+ * @threads loop */
+void agt__graph_listen_calls(agt_graph *graph);
+void agt__graph_unlisten_calls(agt_graph *graph);
+
+/** Cancel the calls whose tokens were requested. @threads loop */
+void agt__engine_cancel_calls(agt_graph *graph);
+
 /* ---- attempt.c ----------------------------------------------------------------------------- */
 
 /** Start an attempt of an admitted call on the loop thread. @return as agt__engine_finish() */
@@ -201,6 +222,9 @@ agt__call *agt__attempt_start(agt__call *call);
 
 /** End all attempts of the graph: stop them or leave them behind. @threads loop */
 void agt__attempt_cancel_all(agt_graph *graph);
+
+/** The same for the attempts of one call, which is not plain. @threads loop */
+void agt__attempt_cancel_call(agt__call *call);
 
 /** End the attempts of one call but @winner; @ending says why. @threads loop */
 void agt__attempt_end_others(agt__call *call, const agt_tool_call *winner, agt__ending ending);
@@ -236,6 +260,9 @@ agt__call *agt__attempt_leave(agt__call *call);
 /** Give the call's function to a worker; in a simulated runtime run it here.
  * @return as agt__engine_finish() */
 agt__call *agt__blocking_start(agt__call *call);
+
+/** The call it runs now, or waits to run; only good for comparing. */
+const agt__call *agt__blocking_get_call(agt__blocking *blocking);
 
 /** Stop waiting for it: @return its call, which is the caller's to settle now; NULL if the worker
  * was faster. @threads loop */

@@ -86,6 +86,7 @@ static void clear_run(agt_graph *graph)
     atomic_store(&graph->active_max, 0);
     atomic_store(&graph->cancelled, false);
     atomic_store(&graph->cancel_wanted, false);
+    atomic_store(&graph->cancel_calls_wanted, false);
 }
 
 /* Options of single calls take from the start's what they leave open. */

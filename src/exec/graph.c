@@ -478,7 +478,7 @@ static agt_status add_edge(agt_graph *graph, uint32_t to, uint32_t from_index, a
     }
     agt__call *call = agt__graph_get_call(graph, to);
     agt__call *from = agt__graph_get_call(graph, from_index);
-    if (is_growing(graph) && (!call->held || to < from_index)) {
+    if (is_growing(graph) && (!call->held || to < from_index || to < graph->root_count)) {
         return agt__error_set(err, AGT_E_INVALID, ORIGIN,
                               "call %u may run already: in a running graph a call depends only on "
                               "calls added before it, until it is released",
@@ -644,7 +644,7 @@ agt_status agt_graph_seal(agt_graph *graph, agt_error *err)
     if (graph == NULL) {
         return agt__error_set(err, AGT_E_INVALID, ORIGIN, "graph is NULL");
     }
-    if (graph->sealed) {
+    if (graph->sealed || atomic_load_explicit(&graph->started, memory_order_acquire)) {
         return AGT_OK;
     }
     if (graph->has_backward_edges) { /* else the order of adding is an order */

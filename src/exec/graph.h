@@ -53,6 +53,7 @@ struct agt_graph {
     _Atomic uint32_t results_out; /* results objects that look at the calls */
     bool closed;                  /* open graphs: nothing more is added (mutex) */
     agt_task *task;               /* NULL: runs within another call */
+    const agt_task *results_of;   /* the task whose results the calls have; not to be followed */
     agt_tool_call *within;        /* the attempt this run is part of; NULL = none */
     agt_graph *next_within;       /* of the same attempt */
     agt__graph_done_fn on_done;   /* of a run within another call */

@@ -34,9 +34,17 @@ agt_status agt_task_get_results(agt_task *task, agt_results **ret_results)
     if (results == NULL) {
         return AGT_E_NOMEM;
     }
+    /* Said before it is asked whether the graph runs again, as a start says that it runs before it
+     * asks for results: one of the two sees the other. */
+    atomic_fetch_add(&graph->results_out, 1);
+    bool running = atomic_load(&graph->running);
+    if (running || graph->results_of != task) {
+        atomic_fetch_sub(&graph->results_out, 1);
+        agt__free(graph->allocator, results);
+        return running ? AGT_E_BUSY : AGT_E_NOT_FOUND;
+    }
     atomic_init(&results->refs, 1);
     results->graph = agt__graph_ref(graph);
-    atomic_fetch_add(&graph->results_out, 1);
     *ret_results = results;
     return AGT_OK;
 }

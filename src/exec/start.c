@@ -26,9 +26,8 @@ const agt_call_options *agt__call_options(const agt__call *call)
 
 static void cancel_task(agt_task *task)
 {
-    agt_graph *graph = task->payload;
-    atomic_store_explicit(&graph->cancel_wanted, true, memory_order_release);
-    agt__engine_poke(graph);
+    agt__engine_poke(
+        task->payload); /* which may be another task's meanwhile: the loop asks this one */
 }
 
 static void destroy_task(agt_task *task)
@@ -67,7 +66,7 @@ static void clear_run(agt_graph *graph)
 {
     agt__options_deinit(&graph->options, graph->allocator);
     graph->begun = false;
-    graph->closed = false;
+    graph->results_of = NULL;
     graph->next_root = 0;
     graph->root_count = graph->count;
     graph->cancel_outcome = AGT_OUTCOME_NONE;
@@ -76,7 +75,7 @@ static void clear_run(agt_graph *graph)
     graph->on_done = NULL;
     memset(&graph->run, 0, sizeof(graph->run));
     memset(&graph->context, 0, sizeof(graph->context));
-    atomic_store(&graph->remaining, graph->count + (graph->open ? 1u : 0u));
+    atomic_store(&graph->remaining, graph->count + (graph->open && !graph->closed ? 1u : 0u));
     graph->settled = 0;
     graph->due_covered_ns = 0;
     atomic_store(&graph->succeeded, 0);
@@ -102,10 +101,7 @@ static void inherit_options(agt_graph *graph)
 
 static agt_status prepare_run(agt_graph *graph, const agt_call_options *options, agt_error *err)
 {
-    agt_status status = agt__runtime_check(graph->runtime, err);
-    if (status == AGT_OK) {
-        status = agt_graph_seal(graph, err);
-    }
+    agt_status status = agt_graph_seal(graph, err);
     if (status == AGT_OK) {
         clear_run(graph);
         status = agt__options_init(&graph->options, graph->allocator, options,
@@ -166,6 +162,11 @@ agt_status agt_graph_start(agt_graph *graph, const agt_call_options *options, ag
     if (status != AGT_OK) {
         return status;
     }
+    status = agt__runtime_begin_activity(graph->runtime, err);
+    if (status != AGT_OK) {
+        atomic_store(&graph->running, false);
+        return status;
+    }
     status = prepare_run(graph, options, err);
     if (status == AGT_OK) {
         status = agt__task_new(graph->runtime, &graph_task_table, graph, &graph->task);
@@ -175,6 +176,7 @@ agt_status agt_graph_start(agt_graph *graph, const agt_call_options *options, ag
     }
     if (status != AGT_OK) {
         atomic_store(&graph->running, false);
+        agt__runtime_end_activity(graph->runtime, &graph->activity);
         return status;
     }
     (void)agt__graph_ref(graph); /* the task's */
@@ -182,8 +184,8 @@ agt_status agt_graph_start(agt_graph *graph, const agt_call_options *options, ag
     use_executor(graph);
     inherit_options(graph);
     begin_trace(graph);
+    graph->results_of = graph->task;
     *ret_task = agt_task_ref(graph->task);
-    agt__runtime_begin_activity(graph->runtime);
     agt__engine_start(graph);
     return AGT_OK;
 }
@@ -196,12 +198,7 @@ agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
     if (status != AGT_OK) {
         return status;
     }
-    status = agt_graph_seal(graph, err); /* part of a run that is allowed already: no check */
-    if (status == AGT_OK) {
-        clear_run(graph);
-        status = agt__options_init(&graph->options, graph->allocator, options,
-                                   graph->runtime->clock, err);
-    }
+    status = prepare_run(graph, options, err);
     if (status != AGT_OK) {
         atomic_store(&graph->running, false);
         return status;
@@ -220,7 +217,7 @@ agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
     graph->within = call;
     graph->next_within = call->children;
     call->children = graph;
-    agt__runtime_begin_activity(graph->runtime);
+    agt__runtime_extend_activity(graph->runtime);
     agt__engine_start(graph);
     return AGT_OK;
 }
@@ -275,6 +272,7 @@ agt_status agt_graph_release(agt_graph *graph, agt_call_id index)
     } else if (call->held) {
         call->held = false;
         if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1) {
+            call->ready_ns = agt__runtime_now_ns(graph->runtime);
             agt__engine_push(call, agt__loop_is_current(graph->runtime->loop));
         }
     }

@@ -191,7 +191,21 @@ agt_status agt__runtime_check(const agt_runtime *runtime, agt_error *err)
 
 /* ---- activities ---------------------------------------------------------------------------- */
 
-void agt__runtime_begin_activity(agt_runtime *runtime)
+agt_status agt__runtime_begin_activity(agt_runtime *runtime, agt_error *err)
+{
+    agt_status status = agt__runtime_check(runtime, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    /* Again under the mutex: either closing sees this activity, or this sees that it is closing. */
+    (void)pthread_mutex_lock(&runtime->idle_mutex);
+    status = agt__runtime_check(runtime, err);
+    runtime->activity_count += status == AGT_OK ? 1 : 0;
+    (void)pthread_mutex_unlock(&runtime->idle_mutex);
+    return status;
+}
+
+void agt__runtime_extend_activity(agt_runtime *runtime)
 {
     (void)pthread_mutex_lock(&runtime->idle_mutex);
     runtime->activity_count++;
@@ -320,7 +334,9 @@ static uint32_t left_ms(uint64_t deadline_ns)
 
 static agt_status close_once(agt_runtime *runtime, uint64_t deadline_ns, agt_error *err)
 {
+    (void)pthread_mutex_lock(&runtime->idle_mutex);
     atomic_store_explicit(&runtime->closing, true, memory_order_release);
+    (void)pthread_mutex_unlock(&runtime->idle_mutex);
     runtime->close_job.run = cancel_activities;
     agt__loop_post(runtime->loop, &runtime->close_job);
     await_idle(runtime, deadline_ns);
@@ -516,12 +532,13 @@ agt_status agt_runtime_run_after(agt_runtime *runtime, uint32_t delay_ms,
     if (runtime == NULL || fn == NULL) {
         return AGT_E_INVALID;
     }
-    agt_status status = agt__runtime_check(runtime, NULL);
+    agt_status status = agt__runtime_begin_activity(runtime, NULL);
     if (status != AGT_OK) {
         return status;
     }
     delayed_job *delayed = agt__calloc(runtime->allocator, 1, sizeof(*delayed));
     if (delayed == NULL) {
+        agt__runtime_end_activity(runtime, &(agt__activity){.linked = false});
         return AGT_E_NOMEM;
     }
     delayed->job.run = start_delayed;
@@ -532,7 +549,6 @@ agt_status agt_runtime_run_after(agt_runtime *runtime, uint32_t delay_ms,
         delay_ms != 0 ? agt__runtime_now_ns(runtime) + (uint64_t)delay_ms * 1000000u : 0;
     delayed->fn = fn;
     delayed->user_data = user_data;
-    agt__runtime_begin_activity(runtime);
     agt__loop_post(runtime->loop, &delayed->job);
     return AGT_OK;
 }

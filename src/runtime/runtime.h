@@ -66,8 +66,11 @@ static inline uint64_t agt__runtime_now_ns(const agt_runtime *runtime)
     return runtime->clock->get_monotonic_ns(runtime->clock->ctx);
 }
 
-/** Announce work, from any thread, before it is posted: closing waits for it. */
-void agt__runtime_begin_activity(agt_runtime *runtime);
+/** Announce work, from any thread, before it is posted: closing waits for it.
+ * @return AGT_OK; AGT_E_CLOSED, AGT_E_FORKED as agt__runtime_check() */
+AGT_MUST_CHECK agt_status agt__runtime_begin_activity(agt_runtime *runtime, agt_error *err);
+/** The same for what is part of an activity that goes on: it is allowed already. */
+void agt__runtime_extend_activity(agt_runtime *runtime);
 /** Link announced work so that closing can cancel it. Cancelled at once if that happened already.
  * @threads loop */
 void agt__runtime_link_activity(agt_runtime *runtime, agt__activity *activity);

@@ -48,6 +48,7 @@ agt_status agt__task_new(agt_runtime *runtime, const agt__task_table *table, voi
     task->job.run = run_on_done;
     atomic_init(&task->refs, 1);
     atomic_init(&task->done, 0);
+    atomic_init(&task->cancel_wanted, false);
     *ret_task = task;
     return AGT_OK;
 }
@@ -117,6 +118,7 @@ agt_status agt_task_on_done(agt_task *task, void (*fn)(agt_task *task, void *use
 void agt_task_cancel(agt_task *task)
 {
     if (task != NULL && !agt_task_is_done(task)) {
+        atomic_store_explicit(&task->cancel_wanted, true, memory_order_release);
         task->table->cancel(task);
     }
 }

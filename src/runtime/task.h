@@ -23,7 +23,8 @@ struct agt_task {
     void *payload;
     _Atomic uint32_t refs;
     _Atomic uint32_t done;
-    pthread_mutex_t mutex; /* guards the callback and the wait */
+    _Atomic bool cancel_wanted; /* set before the table's cancel() */
+    pthread_mutex_t mutex;      /* guards the callback and the wait */
     pthread_cond_t changed;
     void (*on_done)(agt_task *task, void *user_data);
     void *user_data;

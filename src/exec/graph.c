@@ -303,8 +303,7 @@ static agt_status add_call(agt_graph *graph, const new_call *wanted, agt__call *
         call->held = true;
         atomic_store_explicit(&call->open, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&graph->remaining, 1, memory_order_relaxed);
-    }
-    if (!is_growing(graph)) {
+    } else {
         set_root(graph, graph->count, true);
     }
     graph->count++;
@@ -321,10 +320,12 @@ static void drop_last_call(agt_graph *graph)
     if (call->owns_operation) {
         agt__operation_unref(call->operation);
     }
+    graph->count--; /* its chunk stays for the next */
     if (is_growing(graph)) {
         atomic_fetch_sub_explicit(&graph->remaining, 1, memory_order_relaxed);
+    } else {
+        set_root(graph, graph->count, false);
     }
-    graph->count--; /* its chunk stays for the next */
 }
 
 agt__call_extra *agt__call_need_extra(agt__call *call)

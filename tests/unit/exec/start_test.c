@@ -50,6 +50,31 @@ static void old_tasks_know_nothing_of_new_runs(void **state)
     agt_test_engine_deinit(&engine);
 }
 
+/* A call that could not be added is not there, and not run either. */
+static void refused_calls_leave_no_trace(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    agt_call_id call;
+    setup(&engine);
+    for (uint32_t before = 2; before <= 130; before += 64) {
+        agt_graph *graph = agt_test_new_graph(&engine, NULL);
+        for (uint32_t i = 0; i < before; i++) {
+            (void)agt_test_add(graph, "inline", "{}", NULL);
+        }
+        assert_int_equal(agt_graph_add_dependency(graph, before - 1, 0, NULL), AGT_OK);
+        const agt_call_options bad = {.struct_size = 1};
+        assert_int_equal(agt_graph_add_call(graph, "inline", NULL, &bad, &call, NULL),
+                         AGT_E_INVALID);
+        agt_results *results = agt_test_run_graph(graph, NULL);
+        assert_int_equal(agt_results_get_count(results), before);
+        assert_int_equal(agt_results_get_status(results, NULL), AGT_OK);
+        agt_results_unref(results);
+        agt_graph_unref(graph);
+    }
+    agt_test_engine_deinit(&engine);
+}
+
 /* ---- open graphs --------------------------------------------------------------------------- */
 
 static void closing_before_the_start_counts(void **state)
@@ -158,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(old_tasks_know_nothing_of_new_runs),
+        cmocka_unit_test(refused_calls_leave_no_trace),
         cmocka_unit_test(closing_before_the_start_counts),
         cmocka_unit_test(cycles_are_found_in_open_graphs_too),
         cmocka_unit_test(roots_take_no_dependencies_once_started),

@@ -10,6 +10,7 @@
 #include "cli/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,8 +102,21 @@ static ssize_t write_output(void *cookie, const char *bytes, size_t size)
 /* The first failure of standard output: an errno; 0 = none. The one variable of the command. */
 static int output_failure;
 
+/* What a closed standard stream leaves free would be taken by the next file that is opened: a store
+ * or a pipe of a tool would get what is meant for standard error. The null device stands there
+ * instead, opened the wrong way round, so that its use fails as that of a closed one (EBADF). */
+static void hold_streams(void)
+{
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
+        if (fcntl(file, F_GETFD) < 0 && errno == EBADF) {
+            (void)open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 void cli_open_output(void)
 {
+    hold_streams();
     cookie_io_functions_t functions = {.write = write_output};
     FILE *stream = fopencookie(&output_failure, "w", functions);
     if (stream != NULL) {

@@ -6,6 +6,7 @@
  * has; a second one ends the process at once. The library's own threads never see a signal.
  */
 #include "cli/run.h"
+#include "base/utf8.h"
 #include "cli/place.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
@@ -84,7 +85,7 @@ static char *join(const char *input, char *piped, size_t size, cli_exit *ret_cod
     return both;
 }
 
-char *cli_read_input(const cli_arguments *arguments, cli_exit *ret_code)
+static char *read_input(const cli_arguments *arguments, cli_exit *ret_code)
 {
     const char *input = arguments->operand_count > 1 ? arguments->operands[1] : NULL;
     bool is_dash = input != NULL && strcmp(input, "-") == 0;
@@ -118,6 +119,18 @@ char *cli_read_input(const cli_arguments *arguments, cli_exit *ret_code)
         return NULL;
     }
     return piped;
+}
+
+char *cli_read_input(const cli_arguments *arguments, cli_exit *ret_code)
+{
+    char *input = read_input(arguments, ret_code);
+    if (input != NULL && !agt__utf8_is_valid(input, strlen(input))) {
+        cli_complain("found an input that is not UTF-8, expected text");
+        free(input);
+        input = NULL;
+        *ret_code = CLI_USAGE;
+    }
+    return input;
 }
 
 /* ---- before the run ----------------------------------------------------------------------- */

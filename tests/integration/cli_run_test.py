@@ -477,6 +477,24 @@ class Pipes(CommandTest):
                                  env=self.env, capture_output=True, text=True)
         self.assertEqual((process.returncode, process.stdout), (0, "answer\n"))
 
+    def test_closed_streams_are_not_taken_by_other_files(self):
+        """What takes the place of a closed stream would get what is written to it."""
+        team = self.team({"text": "answer"})
+        for close, expected in ((">&-", "agent: cannot write to standard output: "
+                                        "Bad file descriptor\n"), ("<&- >&- 2>&-", "")):
+            process = subprocess.run(["sh", "-c", f'exec "$0" run -q "$1" x {close}',
+                                      os.environ["AGENT_BIN"], str(team)], cwd=self.folder,
+                                     env=self.env, capture_output=True, text=True)
+            self.assertEqual((process.returncode, process.stderr), (1, expected), close)
+
+    def test_an_input_that_is_no_text(self):
+        team = self.team({"text": "answer"})
+        for form in ({}, {"input": b"\xff\xfe"}):
+            operands = ["-"] if form else [b"\xff\xfe".decode(errors="surrogateescape")]
+            out, err = self.agent("run", "-q", team, *operands, code=2, **form)
+            self.assertEqual((out, err),
+                             ("", "agent: found an input that is not UTF-8, expected text\n"))
+
 
 if __name__ == "__main__":
     unittest.main()

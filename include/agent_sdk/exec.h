@@ -301,6 +301,8 @@ typedef struct agt_call_options {
     const char *conversation;   /* for traces and the ledger                                */
     const char *correlation_id; /* for traces                                               */
     const char *agent;          /* whom the ledger charges; NULL = nobody in particular     */
+    const char *run_name; /* as `agent trace ls` shows it, if a run begins; NULL = that of what
+                           * is started */
 } agt_call_options;
 
 typedef struct agt_graph_config {

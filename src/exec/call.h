@@ -36,7 +36,7 @@ typedef struct agt__options {
     agt_call_options given; /* what counts: `own`, and what was inherited; budget referenced */
     agt_call_options own;   /* pointers into the members below; cancel and budget referenced */
     agt_span_context parent;
-    char *conversation, *correlation_id, *agent;
+    char *conversation, *correlation_id, *agent, *run_name;
     uint64_t deadline_ns; /* absolute; UINT64_MAX = none */
 } agt__options;
 

@@ -487,6 +487,15 @@ static void unlink_within(agt_graph *graph)
     graph->within = NULL;
 }
 
+static const char *get_run_status(const agt_graph *graph)
+{
+    if (atomic_load_explicit(&graph->failed, memory_order_acquire) == 0) {
+        return "ok";
+    }
+    const agt__call *only = graph->count == 1 ? agt__graph_get_call(graph, 0) : NULL;
+    return only != NULL ? agt_outcome_get_name((agt_outcome)only->outcome) : "partial";
+}
+
 static void end_run(agt_graph *graph)
 {
     agt_runtime *runtime = graph->runtime;
@@ -497,9 +506,8 @@ static void end_run(agt_graph *graph)
     agt__cancel_unlisten(&graph->cancel_link);
     agt__graph_unlisten_calls(graph);
     graph->end_ns = agt__runtime_now_ns(runtime);
-    bool ok = atomic_load_explicit(&graph->failed, memory_order_acquire) == 0;
     graph->span = agt_span_end_at(graph->span, graph->end_ns);
-    agt__run_end(runtime, &graph->run, graph->name, ok ? "ok" : "partial");
+    agt__run_end(runtime, &graph->run, agt__graph_get_run_name(graph), get_run_status(graph));
     agt_task *task = graph->task;
     agt__graph_done_fn on_done = graph->on_done;
     void *user_data = graph->done_user_data;

@@ -115,6 +115,9 @@ void agt__options_inherit(agt__options *options, const agt__options *defaults,
                           const agt_clock *clock);
 void agt__options_deinit(agt__options *options, const agt_allocator *allocator);
 
+/** What the run is called in traces. */
+const char *agt__graph_get_run_name(const agt_graph *graph);
+
 /** The call's extra part, made if need be; NULL if there is no memory. */
 agt__call_extra *agt__call_need_extra(agt__call *call);
 

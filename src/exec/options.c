@@ -51,13 +51,15 @@ agt_status agt__options_init(agt__options *options, const agt_allocator *allocat
     }
     if (copy_text(allocator, own->conversation, &options->conversation) != AGT_OK ||
         copy_text(allocator, own->correlation_id, &options->correlation_id) != AGT_OK ||
-        copy_text(allocator, own->agent, &options->agent) != AGT_OK) {
+        copy_text(allocator, own->agent, &options->agent) != AGT_OK ||
+        copy_text(allocator, own->run_name, &options->run_name) != AGT_OK) {
         agt__options_deinit(options, allocator);
         return agt__error_nomem(err, ORIGIN);
     }
     own->conversation = options->conversation;
     own->correlation_id = options->correlation_id;
     own->agent = options->agent;
+    own->run_name = options->run_name;
     begin(options, clock);
     return AGT_OK;
 }
@@ -89,5 +91,6 @@ void agt__options_deinit(agt__options *options, const agt_allocator *allocator)
     agt__free(allocator, options->conversation);
     agt__free(allocator, options->correlation_id);
     agt__free(allocator, options->agent);
+    agt__free(allocator, options->run_name);
     *options = (agt__options){.deadline_ns = UINT64_MAX};
 }

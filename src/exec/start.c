@@ -121,6 +121,12 @@ static void use_executor(agt_graph *graph)
                    (executor == NULL || (executor->policy_count == 0 && executor->journal == NULL));
 }
 
+const char *agt__graph_get_run_name(const agt_graph *graph)
+{
+    const char *given = graph->options.given.run_name;
+    return given != NULL ? given : graph->name;
+}
+
 /* The span of the run; a graph that has a parent has none of its own. */
 static void begin_trace(agt_graph *graph)
 {
@@ -131,18 +137,19 @@ static void begin_trace(agt_graph *graph)
         graph->context = *graph->options.given.parent;
         return;
     }
+    const char *run_name = agt__graph_get_run_name(graph);
     char name[96];
-    (void)snprintf(name, sizeof(name), AGT__OP_INVOKE_WORKFLOW " %.60s", graph->name);
+    (void)snprintf(name, sizeof(name), AGT__OP_INVOKE_WORKFLOW " %.60s", run_name);
     const agt__attribute attributes[] = {
         {.key = AGT__ATTR_OPERATION,
          .text = AGT__OP_INVOKE_WORKFLOW,
          .length = sizeof(AGT__OP_INVOKE_WORKFLOW) - 1},
-        {.key = AGT__ATTR_WORKFLOW_NAME, .text = graph->name, .length = strlen(graph->name)},
+        {.key = AGT__ATTR_WORKFLOW_NAME, .text = run_name, .length = strlen(run_name)},
     };
     graph->span = agt__tracer_start_span(runtime->tracer, name, AGT_SPAN_INTERNAL, NULL,
                                          graph->start_ns, attributes, 2);
     graph->context = agt_span_get_context(graph->span);
-    agt__run_begin(runtime, &graph->run, graph->name, &graph->context);
+    agt__run_begin(runtime, &graph->run, run_name, &graph->context);
     if (graph->run.active) {
         agt__span_set_text(graph->span, AGT__ATTR_RUN_ID, graph->run.id, strlen(graph->run.id));
     }

@@ -202,6 +202,9 @@ agt_status agt_team_run_start(agt_team *team, const char *input, const agt_call_
     if (own.deadline_ms == 0) {
         own.deadline_ms = team->timeout_ms;
     }
+    if (own.run_name == NULL) {
+        own.run_name = agt_team_get_name(team);
+    }
     agt_budget *budget = NULL;
     if (team->budget_nanousd > 0) {
         agt_budget_config config =

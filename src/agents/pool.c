@@ -206,6 +206,11 @@ agt_status agt_pool_register_agent(agt_pool *pool, const char *name, agt_agent *
     (void)pthread_mutex_unlock(&pool->mutex);
     if (status != AGT_OK) {
         agt__operation_unref(&member->operation);
+        if (status == AGT_E_LIMIT) {
+            return agt__error_set(err, status, origin,
+                                  "member \"%s\": a pool has at most %d members", name,
+                                  (int)members_max);
+        }
         return agt__error_set(err, status, origin, "member \"%s\": %s", name,
                               status == AGT_E_EXISTS ? "there is one of that name"
                                                      : agt_status_get_text(status));

@@ -3,6 +3,7 @@
  * exactly what users get. Nothing that is there is ever overwritten: if one of them is, none is
  * written.
  */
+#include "cli/text.h"
 #include "cli/verbs.h"
 
 #include <errno.h>
@@ -82,7 +83,9 @@ cli_exit cli_init(const cli_arguments *arguments)
     }
     if (!cli_has(arguments, CLI_OPT_QUIET)) {
         (void)printf("%s\n%s\n", paths[1], paths[0]);
-        (void)fprintf(stderr, "Next: agent run %s \"What is in this directory?\"\n", paths[1]);
+        char shown[PATH_BYTES];
+        cli_clean_text(shown, sizeof(shown), paths[1]);
+        (void)fprintf(stderr, "Next: agent run %s \"What is in this directory?\"\n", shown);
     }
     return CLI_OK;
 }

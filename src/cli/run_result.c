@@ -127,11 +127,11 @@ static void print_summary(const cli_result *result, const cli_terminal *terminal
     const char *dot = terminal->has_unicode ? "·" : "|";
     char took[CLI_FIGURE_BYTES], tokens[CLI_FIGURE_BYTES], money[CLI_FIGURE_BYTES];
     cli_format_duration(took, result->duration_ns, terminal->has_unicode);
-    unsigned steps = agt_reply_get_steps(result->reply);
-    unsigned tool_calls = agt_reply_get_tool_calls(result->reply);
-    (void)fprintf(stderr, "%s%s %s %u step%s %s %u tool call%s", cli_style_of(terminal, CLI_DIM),
-                  took, dot, steps, steps == 1 ? "" : "s", dot, tool_calls,
-                  tool_calls == 1 ? "" : "s");
+    /* Of the whole team, as the tokens are; steps and tool calls of the reply are the lead's own.
+     */
+    uint64_t calls = costs.calls + costs.simulated_calls;
+    (void)fprintf(stderr, "%s%s %s %llu model call%s", cli_style_of(terminal, CLI_DIM), took, dot,
+                  (unsigned long long)calls, calls == 1 ? "" : "s");
     if (costs.calls > 0 || costs.simulated_calls == 0) {
         cli_format_count(tokens, costs.total_tokens);
         cli_format_money(money, costs.total_nanousd);

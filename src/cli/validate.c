@@ -3,6 +3,8 @@
  * them. A file that is fine is also built once, in a simulated runtime that can reach nothing, so
  * that what only building can find (a script with a broken template) is found here too.
  */
+#include "cli/place.h"
+#include "cli/text.h"
 #include "cli/verbs.h"
 
 #include "agent_sdk/team.h"
@@ -110,7 +112,9 @@ cli_exit cli_validate(const cli_arguments *arguments)
     if (self.errors != NULL) {
         code = print_json(&self, code);
     } else if (code == CLI_OK && !cli_has(arguments, CLI_OPT_QUIET)) {
-        (void)printf("%s: ok (models: %zu, tools: %zu, agents: %zu)\n", path,
+        char shown[CLI_PATH_BYTES];
+        cli_clean_text(shown, sizeof(shown), path);
+        (void)printf("%s: ok (models: %zu, tools: %zu, agents: %zu)\n", shown,
                      count_of(document, "models"), count_of(document, "tools"),
                      count_of(document, "agents"));
     }

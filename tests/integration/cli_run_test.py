@@ -495,6 +495,14 @@ class Pipes(CommandTest):
             self.assertEqual((out, err),
                              ("", "agent: found an input that is not UTF-8, expected text\n"))
 
+    def test_the_summary_counts_the_calls_of_the_whole_team(self):
+        team = self.team({"agent": "solo", "step": 1,
+                          "tool_calls": [call("other", query="x")]}, {"text": "answer"},
+                         agents={"solo": {"delegates": ["other"]}, "other": {}},
+                         team={"lead": "solo"})
+        _, err = self.agent("run", "--no-progress", team, "x")
+        self.assertIn(" · 3 model calls · ", err)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -323,6 +323,19 @@ class Nothing(CommandTest):
         _, err = self.agent("trace", "ls", "--store", "text.db", code=3)
         self.assertIn("text.db", err)
 
+    def test_a_path_with_control_characters_is_shown_clean(self):
+        path = self.team({"text": "x"}, name="a\x1b[31m\nb.json")
+        out, _ = self.agent("validate", path)
+        self.assertNotIn("\x1b", out)
+        self.assertEqual(out.count("\n"), 1)
+        self.assertTrue(out.endswith("b.json: ok (models: 1, tools: 0, agents: 1)\n"), out)
+
+    def test_more_agents_than_a_pool_has_room_for(self):
+        team = self.team({"text": "x"}, agents={f"a{n}": {} for n in range(4097)},
+                         team={"lead": "a0"})
+        _, err = self.agent("validate", team, code=3)
+        self.assertIn("a pool has at most 4096 members", err)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -31,8 +31,9 @@ struct agt_graph {
     uint32_t quorum;
     bool open;
     bool sealed;
-    bool has_own_options;    /* some call has options of its own */
-    bool has_own_cancels;    /* some call listens to a token of its own */
+    /* Set by who adds a call, also while the graph runs and the loop thread looks at them. */
+    _Atomic bool has_own_options; /* some call has options of its own */
+    _Atomic bool has_own_cancels; /* some call listens to a token of its own */
     bool has_backward_edges; /* some edge leads to a call added earlier: there may be a cycle */
     bool plain; /* no budget, policy or journal: only extras can make calls not plain */
 

@@ -38,12 +38,17 @@ void agt__call_listen(agt__call *call)
 
 void agt__graph_listen_calls(agt_graph *graph)
 {
-    for (uint32_t i = 0; graph->has_own_options && i < graph->root_count; i++) {
+    if (!graph->has_own_options) {
+        return;
+    }
+    (void)pthread_mutex_lock(&graph->mutex); /* calls that are added listen too */
+    for (uint32_t i = 0; i < graph->root_count; i++) {
         agt__call *call = agt__graph_get_call(graph, i);
         if (call->extra != NULL && call->extra->options != NULL) {
             agt__call_listen(call);
         }
     }
+    (void)pthread_mutex_unlock(&graph->mutex);
 }
 
 void agt__graph_unlisten_calls(agt_graph *graph)

@@ -354,9 +354,9 @@ static agt_status add_options(agt__call *call, const agt_call_options *options, 
         return status;
     }
     extra->options = own;
-    graph->has_own_options = true;
-    if (is_growing(graph)) {
-        /* else when the graph is started */
+    if (!is_growing(graph)) {
+        graph->has_own_options = true; /* the start will see to them */
+    } else {
         agt__options_inherit(own, &graph->options, graph->runtime->clock);
         agt__call_listen(call);
     }

@@ -468,8 +468,8 @@ typedef struct agt_input {
  * several. Without a dependency null is passed on.
  *
  * @return AGT_OK, also if calls failed: ask the results; AGT_E_NOT_FOUND for an unknown tool;
- *         AGT_E_INVALID for two inputs of one tool that others depend on, and on the loop thread;
- *         AGT_E_CLOSED; AGT_E_NOMEM
+ *         AGT_E_INVALID for two inputs of one tool that others of the batch depend on, and on the
+ *         loop thread; AGT_E_CLOSED; AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_executor_execute_parallel(agt_executor *executor,
                                                                 const agt_input *inputs,

@@ -49,22 +49,35 @@ static const agt_tool *tool_of(const batch *wanted, size_t item)
     return (const agt_tool *)(const void *)call->operation;
 }
 
+static bool is_wanted(const batch *wanted, const agt_tool *tool)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        if (tool_of(wanted, i) == tool) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Every call of @dependency's tool waits for the call of the tool it depends on. */
 static agt_status apply_dependency(const batch *wanted, const agt__tool_dependency *dependency,
                                    bool strict, agt_error *err)
 {
-    size_t source = SIZE_MAX;
+    bool has_source = false;
+    if (!is_wanted(wanted, dependency->tool)) {
+        return AGT_OK;
+    }
     for (size_t i = 0; i < wanted->count; i++) {
         if (tool_of(wanted, i) != dependency->depends_on) {
             continue;
         }
-        if (source != SIZE_MAX && strict) {
+        if (has_source && strict) {
             return agt__error_set(err, AGT_E_INVALID, ORIGIN,
                                   "\"%s\" depends on \"%s\", of which there are two calls: use a "
                                   "graph to say on which",
                                   dependency->tool->name, dependency->depends_on->name);
         }
-        source = i;
+        has_source = true;
         for (size_t to = 0; to < wanted->count; to++) {
             if (tool_of(wanted, to) != dependency->tool) {
                 continue;

@@ -574,9 +574,9 @@ agt_status agt_graph_add_binding(agt_graph *graph, agt_call_id call, const char 
 /* ---- sealing ------------------------------------------------------------------------------- */
 
 /* Name the cycle that @start is on or leads back to: follow predecessors that were never settled;
- * `from[i]` is one of call i, plus 1. */
-static agt_status report_cycle(const agt_graph *graph, const uint32_t *from, uint32_t start,
-                               agt_error *err)
+ * `from[i]` is one of call i, plus 1. @next: room for a number per call. */
+static agt_status report_cycle(const agt_graph *graph, const uint32_t *from, uint32_t *next,
+                               uint32_t start, agt_error *err)
 {
     uint32_t on_cycle = start;
     for (uint32_t i = 0; i < graph->count; i++) { /* after so many steps it must be on the cycle */
@@ -587,9 +587,13 @@ static agt_status report_cycle(const agt_graph *graph, const uint32_t *from, uin
     uint32_t at = on_cycle;
     /* Predecessors are found backwards; the sentence reads "a → b": a is needed by b. */
     do {
+        next[from[at] - 1] = at;
+        at = from[at] - 1;
+    } while (at != on_cycle);
+    do {
         agt__buffer_add_format(&text, "%s%s", text.size > 0 ? " \xE2\x86\x92 " : "",
                                agt__call_get_name(agt__graph_get_call(graph, at)));
-        at = from[at] - 1;
+        at = next[at];
     } while (at != on_cycle);
     agt__buffer_add_format(&text, " \xE2\x86\x92 %s",
                            agt__call_get_name(agt__graph_get_call(graph, on_cycle)));
@@ -637,7 +641,7 @@ static agt_status find_cycle(const agt_graph *graph, uint32_t *open, uint32_t *q
             queue[graph->edges[at - 1].to] = i + 1;
         }
     }
-    return report_cycle(graph, queue, start, err);
+    return report_cycle(graph, queue, open, start, err);
 }
 
 agt_status agt_graph_seal(agt_graph *graph, agt_error *err)

@@ -32,13 +32,13 @@ static void estimate(agt__call *call, agt_budget_amount *ret_amount)
 
 static agt__admit budget_take(agt__policy *policy, agt__call *call, agt__admission *admission)
 {
-    (void)policy;
     agt_budget_amount amount;
     estimate(call, &amount);
     agt_status status =
         agt_budget_reserve(agt__call_get_options(call)->budget, &amount, &admission->error);
     if (status == AGT_OK) {
         call->extra->actual = amount; /* unless finish() says otherwise */
+        call->extra->slots[policy->index] = (void *)(uintptr_t)call->attempts;
         return AGT__ADMIT_GO;
     }
     admission->outcome =
@@ -48,10 +48,10 @@ static agt__admit budget_take(agt__policy *policy, agt__call *call, agt__admissi
 
 static void budget_release(agt__policy *policy, agt__call *call)
 {
-    (void)policy;
     agt_budget_amount reserved;
     estimate(call, &reserved);
-    bool ran = call->attempts > 0;
+    /* A later stage may have said no after this one had granted. */
+    bool ran = call->attempts > (uintptr_t)call->extra->slots[policy->index];
     const agt_budget_amount nothing = {0, 0, 0};
     agt_budget_settle(agt__call_get_options(call)->budget, &reserved,
                       ran ? agt__call_get_actual(call) : &nothing);

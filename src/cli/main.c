@@ -32,6 +32,7 @@ int main(int argc, char **argv)
 {
     cli_arguments arguments;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a store that may not grow is an error, not the end */
     cli_open_output();
     cli_exit code = cli_parse(argc, argv, &arguments);
     if (code == CLI_OK) {

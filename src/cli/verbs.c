@@ -114,6 +114,7 @@ static const char *const exit_codes[][2] = {
     {"6", "It took too long."},
     {"7", "A policy or a person said no."},
     {"8", "There is a result, but not all of it, or it could not be kept."},
+    {"129", "Its terminal was closed (SIGHUP)."},
     {"130", "Interrupted (SIGINT)."},
     {"143", "Terminated (SIGTERM)."},
 };

@@ -208,7 +208,7 @@ class Signals(CommandTest):
         self.fail("the tool never started: " + process.stderr.read().decode())
 
     def test_a_signal_ends_the_run_with_what_there_is(self):
-        for number, code in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
+        for number, code in [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]:
             process = self.run_until_waiting()
             process.send_signal(number)
             out, err = process.communicate(timeout=PATIENCE_S)
@@ -502,6 +502,14 @@ class Pipes(CommandTest):
                          team={"lead": "solo"})
         _, err = self.agent("run", "--no-progress", team, "x")
         self.assertIn(" · 3 model calls · ", err)
+
+    def test_a_limit_on_the_size_of_files(self):
+        team = self.team({"text": "answer"})
+        process = subprocess.run(["sh", "-c", 'ulimit -f 8; exec "$0" run -q "$1" x',
+                                  os.environ["AGENT_BIN"], str(team)], cwd=self.folder,
+                                 env=self.env, capture_output=True, text=True)
+        self.assertIn(process.returncode, (3, 8), process.stderr)
+        self.assertEqual(process.stderr.count("agent: "), 1, process.stderr)
 
 
 if __name__ == "__main__":

@@ -80,11 +80,13 @@ static void stop_waiting(slots_policy *slots, agt__call *call)
     }
 }
 
-/* Whether nobody who came before still waits. */
-static bool is_next(slots_policy *slots, agt__call *call)
+/* Whether nobody waits who goes before @call: a free slot is somebody's turn already, and one who
+ * came in front of him without taking it would leave both waiting. */
+static bool is_next(slots_policy *slots, const agt__call *call)
 {
-    agt__link *first = agt__list_first(&slots->waiting);
-    return first == NULL || ((waiting_call *)(void *)first)->call == call;
+    const waiting_call *first = (waiting_call *)(void *)agt__list_first(&slots->waiting);
+    return first == NULL || first->call == call ||
+           first->priority < agt__call_get_options(call)->priority;
 }
 
 static void wake_first(slots_policy *slots)

@@ -48,6 +48,28 @@ static void calls_go_by_priority_then_age(void **state)
     agt_test_engine_deinit(&engine);
 }
 
+/* A slot becomes free, the first who waits is told so, and before he comes one arrives who goes
+ * before him: one of the two must take it. */
+static void a_free_slot_is_taken_by_somebody(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    setup(&engine, 1);
+    agt_graph *graph = agt_test_new_graph(&engine, NULL);
+    agt_call_options urgent = AGT_CONFIG(agt_call_options, .priority = 5);
+    agt_call_id first = agt_test_add(graph, "async", "{\"ms\": 10}", NULL);
+    agt_call_id waits = agt_test_add(graph, "async", "{\"ms\": 10}", NULL);
+    agt_call_id comes = agt_test_add(graph, "async", "{\"ms\": 10}", &urgent);
+    assert_int_equal(agt_graph_add_dependency(graph, comes, first, NULL), AGT_OK);
+    uint64_t start = agt_test_now_ns(&engine);
+    agt_results *results = agt_test_run_graph(graph, NULL);
+    expect_start(results, comes, start, 10);
+    expect_start(results, waits, start, 20);
+    agt_results_unref(results);
+    agt_graph_unref(graph);
+    agt_test_engine_deinit(&engine);
+}
+
 /* All graphs of an executor share its slots. */
 static void graphs_share_slots(void **state)
 {
@@ -241,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_go_by_priority_then_age),
+        cmocka_unit_test(a_free_slot_is_taken_by_somebody),
         cmocka_unit_test(graphs_share_slots),
         cmocka_unit_test(slots_come_back),
         cmocka_unit_test(agents_hold_no_slot),

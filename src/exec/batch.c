@@ -28,19 +28,11 @@ static agt_status add_source(agt_graph *graph, uint32_t to, uint32_t from, agt_e
     if (status != AGT_OK) {
         return status;
     }
-    agt__call_extra *extra = agt__call_need_extra(agt__graph_get_call(graph, to));
-    agt__binding *binding =
-        extra != NULL ? agt__calloc(graph->allocator, 1, sizeof(*binding)) : NULL;
-    if (binding == NULL) {
+    agt__call *call = agt__graph_get_call(graph, to);
+    if (agt__call_add_binding(call, NULL, from, NULL) != AGT_OK) {
         return agt__error_nomem(err, ORIGIN);
     }
-    binding->from = from;
-    agt__binding **last = &extra->bindings;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = binding;
-    extra->fill_nulls = true;
+    call->extra->fill_nulls = true;
     return AGT_OK;
 }
 

@@ -138,7 +138,7 @@ static agt_status sleep_simulated(agt_tool_call *call, uint64_t ns)
 
 agt_status agt_tool_call_sleep(agt_tool_call *call, uint32_t ms)
 {
-    if (call->graph->runtime->simulated && call->is_live) {
+    if (call->graph->runtime->simulated && call->operation->mode == AGT_TOOL_BLOCKING) {
         return sleep_simulated(call, (uint64_t)ms * 1000000u);
     }
     agt__blocking *blocking = blocking_of(call);

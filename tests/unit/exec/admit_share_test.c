@@ -140,6 +140,39 @@ static void blocking_calls_are_hedged(void **state)
     agt_test_engine_deinit(&engine);
 }
 
+/* On real threads: the first attempt sleeps until it has lost, the second answers. */
+static agt_status sleep_once(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    _Atomic uint32_t *attempts = user_data;
+    (void)ret_output;
+    return atomic_fetch_add(attempts, 1) % 2 == 0 ? agt_tool_call_sleep(call, 3600000) : AGT_OK;
+}
+
+static void hedging_works_on_real_threads(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    agt_test_policy hedge = {.delay_ms = 1};
+    _Atomic uint32_t attempts = 0;
+    assert_int_equal(agt_test_engine_init(&engine, NULL, false, NULL), AGT_OK);
+    agt_tool_config config =
+        AGT_CONFIG(agt_tool_config, .effect = AGT_EFFECT_PURE, .user_data = (void *)&attempts);
+    assert_int_equal(agt_executor_register_tool(engine.executor, "once", sleep_once, &config, NULL),
+                     AGT_OK);
+    agt_test_add_policy(&engine, &hedge, &hedge_table);
+    for (uint32_t i = 0; i < 20; i++) {
+        agt_graph *graph = agt_test_new_graph(&engine, NULL);
+        (void)agt_test_add(graph, "once", "{}", NULL);
+        agt_results *results = agt_test_run_graph(graph, NULL);
+        agt_test_expect(results, 0, AGT_OUTCOME_OK, NULL);
+        assert_true((agt_results_get_flags(results, 0) & AGT_CALL_HEDGED) != 0);
+        agt_test_expect_released(&hedge, i + 1);
+        agt_results_unref(results);
+        agt_graph_unref(graph);
+    }
+    agt_test_engine_deinit(&engine);
+}
+
 static void hedged_calls_are_cancelled_as_one(void **state)
 {
     (void)state;
@@ -397,6 +430,7 @@ int main(void)
         cmocka_unit_test(the_first_success_of_a_hedged_call_counts),
         cmocka_unit_test(losers_may_outlive_their_run),
         cmocka_unit_test(blocking_calls_are_hedged),
+        cmocka_unit_test(hedging_works_on_real_threads),
         cmocka_unit_test(hedged_calls_are_cancelled_as_one),
         cmocka_unit_test(followers_get_their_parts),
         cmocka_unit_test(followers_fail_with_their_leader),

@@ -355,6 +355,10 @@ void agt__live_free(agt__live *live, void *memory)
     if (holds) {
         agt_value_unref(live->attempt.input);
         agt__operation_unref(live->attempt.operation);
+        if (live->awaited) {
+            agt__activity unlinked = {.linked = false};
+            agt__runtime_end_activity(graph->runtime, &unlinked);
+        }
     }
     agt__free(graph->allocator, memory);
     if (holds) {
@@ -647,10 +651,13 @@ static void end_other(agt__live *live, agt__ending ending)
     }
     bool starting = live->starting;
     live->starting = true;
-    (void)stop_live(live);
+    bool follows = stop_live(live);
     live->starting = starting;
     if (live->completed && !starting) {
         free_live(live);
+    } else if (follows) { /* a child process on its way out, of which its run knows no more */
+        live->awaited = true;
+        agt__runtime_extend_activity(attempt->graph->runtime);
     }
 }
 

@@ -167,6 +167,7 @@ struct agt__live {
     bool starting;  /* inside the operation's start() */
     bool completed; /* agt_tool_complete() came meanwhile */
     bool holds;     /* graph, operation and input are referenced */
+    bool awaited;   /* its end was promised: closing the runtime waits for it */
     bool covered;   /* its limit is watched by graph->due_timer, not by due_timer */
 };
 

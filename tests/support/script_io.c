@@ -98,7 +98,8 @@ static agt_status process_start(void *ctx, const agt_process_config *config,
     process->handler = *handler;
     process->user_data = user_data;
     process->timer.fire = fire_process;
-    if (start_timer(io, &process->timer, io->process.hangs ? 3600000 : io->process.ms) != AGT_OK) {
+    bool hangs = io->process.hangs || (io->process.first_hangs && io->started == 0);
+    if (start_timer(io, &process->timer, hangs ? 3600000 : io->process.ms) != AGT_OK) {
         agt__free(io->allocator, process);
         return agt__error_nomem(err, "test");
     }

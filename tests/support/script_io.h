@@ -25,6 +25,7 @@ typedef struct agt_test_process_script {
     agt_status write_status; /* of process_write                                              */
     uint32_t ms;             /* until it ends                                                 */
     bool hangs;              /* until it is killed                                            */
+    bool first_hangs;        /* only the first one does                                       */
     bool ends_in_close;      /* on_exit from within process_close_input                       */
     bool ends_in_write;      /* … process_write                                               */
     bool ends_in_kill;       /* … process_kill, else 3 ms later                               */

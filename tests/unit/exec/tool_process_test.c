@@ -6,6 +6,7 @@
 
 #include "exec/graph.h"
 #include "support/exec.h"
+#include "support/policies.h"
 #include "support/script_io.h"
 #include "support/torture.h"
 
@@ -482,6 +483,41 @@ static void closing_the_runtime_ends_processes(void **state)
     teardown(&f);
 }
 
+static void fire_hedge(agt__timer *timer)
+{
+    agt_test_policy *test =
+        (agt_test_policy *)(void *)((char *)timer - offsetof(agt_test_policy, timer));
+    assert_int_equal(agt__call_hedge(test->leader), AGT_OK);
+}
+
+static void hedge_started(agt__policy *policy, agt__call *call)
+{
+    agt_test_policy *test = agt_test_policy_of(policy);
+    test->leader = call;
+    agt_test_start_timer(call, &test->timer, fire_hedge, 20);
+}
+
+/* A process that has lost its call is killed; closing the runtime waits until it is gone. */
+static void a_process_that_lost_is_not_left_behind(void **state)
+{
+    (void)state;
+    static const agt__policy_table table = {.name = "hedge", .started = hedge_started};
+    fixture f;
+    agt_test_policy policy = {.granted = 0};
+    setup(&f, &(agt_test_process_script){.output = "1", .ms = 5, .first_hangs = true});
+    agt_process_tool tool = tool_with(plain_argv, AGT_PROCESS_JSON, AGT_PROCESS_JSON);
+    add_tool(&f, &tool);
+    agt_test_add_policy(&f.engine, &policy, &table);
+    uint64_t begin = agt_test_now_ns(&f.engine);
+    agt_results *results = call(&f, "{}");
+    assert_int_equal(agt_test_now_ns(&f.engine) - begin, 25 * MS);
+    agt_test_expect_output(results, 0, "1");
+    assert_int_equal(f.io.killed, 1);
+    assert_int_equal(f.io.ended, 1);
+    agt_results_unref(results);
+    teardown(&f);
+}
+
 static void a_simulated_runtime_has_no_processes_of_its_own(void **state)
 {
     (void)state;
@@ -616,6 +652,7 @@ int main(void)
         cmocka_unit_test(spans_say_how_it_ended),
         cmocka_unit_test(cancelled_processes_are_gone_when_their_call_is),
         cmocka_unit_test(closing_the_runtime_ends_processes),
+        cmocka_unit_test(a_process_that_lost_is_not_left_behind),
         cmocka_unit_test(a_simulated_runtime_has_no_processes_of_its_own),
         cmocka_unit_test(bad_tools_are_refused),
         cmocka_unit_test(processes_survive_torture),

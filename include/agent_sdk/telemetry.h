@@ -83,7 +83,8 @@ AGT_API agt_span *agt_tracer_start_span(agt_tracer *tracer, const char *name, ag
                                         const agt_span_context *parent, uint64_t start_ns);
 
 /**
- * Start the span of an agent's work, "invoke_agent <operation>", as the root of a new trace.
+ * Start the span of an agent's work, "invoke_agent <operation>", as the root of a new trace. In the
+ * store it is a run of that name, once it has ended.
  *
  * @param metadata  attributes to set, copied
  * @return as agt_tracer_start_span()

@@ -8,12 +8,16 @@
  *
  * Attributes become an object of values. Where there is no memory for one the span is written
  * without attributes and says how many are missing.
+ *
+ * The engine announces its runs. A trace that a program began itself, with
+ * agt_tracer_trace_agent(), has no such announcement: it becomes a run when its root arrives.
  */
 #include "export/batch.h"
 
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "base/value.h"
+#include "telemetry/semconv.h"
 
 #include <math.h>
 #include <string.h>
@@ -138,6 +142,30 @@ static uint64_t to_unix_ns(const agt_tracer *tracer, uint64_t time_ns)
     return time_ns + (uint64_t)agt__tracer_get_unix_offset_ns(tracer);
 }
 
+/* Whether @span is the root of a trace that the program began as an agent's work. */
+static bool is_own_run(const agt_span *span, const agt__store_span *row)
+{
+    static const uint8_t none[sizeof(row->parent_span_id)];
+    return memcmp(row->parent_span_id, none, sizeof(none)) == 0 &&
+           strcmp(agt_span_get_text(span, AGT__ATTR_OPERATION), AGT__OP_INVOKE_AGENT) == 0 &&
+           agt_span_get_text(span, AGT__ATTR_RUN_ID)[0] == '\0';
+}
+
+static agt_status put_own_run(agt_store *store, const agt_span *span, const agt__store_span *row,
+                              agt_error *err)
+{
+    char id[AGT__RUN_ID_SIZE];
+    const char *name = agt_span_get_text(span, AGT__ATTR_AGENT_NAME);
+    agt__store_run run = {.id = id,
+                          .name = name[0] != '\0' ? name : row->name,
+                          .status = row->error ? "error" : "ok",
+                          .start_unix_ns = row->start_unix_ns,
+                          .end_unix_ns = row->end_unix_ns};
+    memcpy(run.trace_id, row->context.trace_id, sizeof(run.trace_id));
+    agt__store_make_run_id(run.start_unix_ns, run.trace_id, id); /* which is random */
+    return agt__store_put_run(store, &run, err);
+}
+
 static agt_status put_span(const agt__batch *batch, agt_store *store, const agt_span *span,
                            agt_error *err)
 {
@@ -165,7 +193,8 @@ static agt_status put_span(const agt__batch *batch, agt_store *store, const agt_
         status = agt__store_put_span(store, &row, err);
     }
     agt_value_unref(attributes);
-    return status;
+    return status == AGT_OK && is_own_run(span, &row) ? put_own_run(store, span, &row, err)
+                                                      : status;
 }
 
 /* ---- transactions -----------------------------------------------------------------------------

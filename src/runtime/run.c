@@ -1,24 +1,10 @@
 /*
- * Runs: the rows that `agent trace ls` lists. A run has an identifier that sorts by time (ULID:
- * 48 bits of milliseconds, 80 random bits, in Crockford's base 32) and is told to the exporter when
- * it begins and when it ends. Without a store nothing is done.
+ * Runs: the rows that `agent trace ls` lists. A run has an identifier that sorts by time and is
+ * told to the exporter when it begins and when it ends. Without a store nothing is done.
  */
 #include "runtime/runtime.h"
 
 #include <string.h>
-
-static void encode_id(uint64_t unix_ms, const uint8_t random[16], char ret_id[AGT__RUN_ID_SIZE])
-{
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    for (int i = 9; i >= 0; i--) {
-        ret_id[i] = digits[unix_ms & 31];
-        unix_ms >>= 5;
-    }
-    for (size_t i = 0; i < 16; i++) {
-        ret_id[10 + i] = digits[random[i] & 31];
-    }
-    ret_id[26] = '\0';
-}
 
 static void put(agt_runtime *runtime, const agt__run *run, const char *name, const char *status,
                 uint64_t end_unix_ns)
@@ -43,7 +29,7 @@ void agt__run_begin(agt_runtime *runtime, agt__run *run, const char *name,
     run->start_unix_ns = runtime->clock->get_unix_ns(runtime->clock->ctx);
     uint8_t random[16];
     agt__tracer_make_trace_id(runtime->tracer, random);
-    encode_id(run->start_unix_ns / 1000000u, random, run->id);
+    agt__store_make_run_id(run->start_unix_ns, random, run->id);
     memcpy(run->trace_id, context->trace_id, sizeof(run->trace_id));
     put(runtime, run, name, "running", 0);
 }

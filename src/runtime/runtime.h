@@ -11,6 +11,7 @@
 #include "export/exporter.h"
 #include "net/loop.h"
 #include "runtime/workers.h"
+#include "store/store.h"
 
 #include <pthread.h>
 
@@ -78,9 +79,6 @@ void agt__runtime_link_activity(agt_runtime *runtime, agt__activity *activity);
 void agt__runtime_end_activity(agt_runtime *runtime, agt__activity *activity);
 
 /* ---- runs ---------------------------------------------------------------------------------- */
-
-/** Room for a run id and its NUL: 26 characters of Crockford's base 32, sorted by time (ULID). */
-#define AGT__RUN_ID_SIZE 27
 
 /** One top-level execution, as the store lists it. */
 typedef struct agt__run {

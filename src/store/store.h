@@ -6,6 +6,13 @@
 
 #include "agent_sdk/store.h"
 
+/** Room for the id of a run and its NUL. */
+#define AGT__RUN_ID_SIZE 27
+
+/** The id of a run that began then: 26 characters, sorted by time. */
+void agt__store_make_run_id(uint64_t unix_ns, const uint8_t random[16],
+                            char ret_id[AGT__RUN_ID_SIZE]);
+
 /** One run, when it starts and again when it ends. */
 typedef struct agt__store_run {
     const char *id; /* 26 characters, sorted by time */

@@ -234,6 +234,27 @@ static void test_a_span_as_it_is_stored(void **state)
     agt_store_free(store);
 }
 
+static void test_a_trace_of_the_program_is_a_run(void **state)
+{
+    (void)state;
+    start_exporter(path, HOUR_MS, true);
+    agt_span *span = agt_tracer_trace_agent(tracer, "review", NULL, 0);
+    agt_span_context root = agt_span_get_context(span);
+    agt_span *inner = agt_tracer_start_span(tracer, "part", AGT_SPAN_INTERNAL, &root, 0);
+    assert_null(agt_span_end(inner));
+    assert_null(agt_span_end(span));
+    span = agt_tracer_trace_agent(tracer, "broken", NULL, 0);
+    agt_span_set_error(span, NULL, "it did not work");
+    assert_null(agt_span_end(span));
+    end_spans(1); /* a span that is nobody's work is no run */
+    flush();
+    check_rows(2, 4, 0);
+    assert_int_equal(ask("SELECT count(*) FROM run JOIN span USING (trace_id) WHERE "
+                         "run.name = 'review' AND status = 'ok' AND length(run.id) = 26"),
+                     2);
+    assert_int_equal(ask("SELECT count(*) FROM run WHERE name = 'broken' AND status = 'error'"), 1);
+}
+
 static void test_without_a_store(void **state)
 {
     (void)state;
@@ -511,6 +532,7 @@ int main(void)
         TEST(test_everything_arrives),
         TEST(test_everything_arrives_without_a_thread),
         TEST(test_a_span_as_it_is_stored),
+        TEST(test_a_trace_of_the_program_is_a_run),
         TEST(test_without_a_store),
         TEST(test_bad_configurations),
         TEST(test_the_interval),

@@ -120,11 +120,18 @@ static void record_refusal(agt__agent_run *run, const agt__planned *planned, con
     agt__copy_text(name + sizeof(AGT__OP_EXECUTE_TOOL), sizeof(name) - sizeof(AGT__OP_EXECUTE_TOOL),
                    planned->request.name);
     const agt_span_context *parent = run->step_span != NULL ? &run->step_context : &run->context;
-    agt_span *span = agt_tracer_start_span(tracer, name, AGT_SPAN_INTERNAL, parent, 0);
+    const agt__attribute attributes[] = {
+        {.key = AGT__ATTR_OPERATION,
+         .text = AGT__OP_EXECUTE_TOOL,
+         .length = sizeof(AGT__OP_EXECUTE_TOOL) - 1},
+        {.key = AGT__ATTR_TOOL_NAME,
+         .text = planned->request.name,
+         .length = strlen(planned->request.name)},
+    };
+    agt_span *span =
+        agt__tracer_start_span(tracer, name, AGT_SPAN_INTERNAL, parent, 0, attributes, 2);
     if (span != NULL) {
         const char *outcome = agt_outcome_get_name(AGT_OUTCOME_REJECTED);
-        agt__span_set_text(span, AGT__ATTR_TOOL_NAME, planned->request.name,
-                           strlen(planned->request.name));
         agt__span_set_text(span, AGT__ATTR_OUTCOME, outcome, strlen(outcome));
         agt_span_set_error(span, outcome, why);
         (void)agt_span_end(span);

@@ -426,24 +426,19 @@ static void complete(agt_graph *graph, void *user_data)
 /* ---- the operation ----------------------------------------------------------------------------
  */
 
-static void describe_start(agt_span *span, const char *name)
-{
-    agt__span_set_text(span, AGT__ATTR_OPERATION, AGT__OP_INVOKE_AGENT,
-                       sizeof(AGT__OP_INVOKE_AGENT) - 1);
-    agt__span_set_text(span, AGT__ATTR_AGENT_NAME, name, strlen(name));
-}
-
 static agt_span *begin_agent_span(agt_tracer *tracer, const char *agent,
                                   const agt_span_context *parent, uint64_t start_ns)
 {
     char name[span_name_size] = AGT__OP_INVOKE_AGENT " ";
     agt__copy_text(name + sizeof(AGT__OP_INVOKE_AGENT), sizeof(name) - sizeof(AGT__OP_INVOKE_AGENT),
                    agent);
-    agt_span *span = agt_tracer_start_span(tracer, name, AGT_SPAN_INTERNAL, parent, start_ns);
-    if (span != NULL) {
-        describe_start(span, agent);
-    }
-    return span;
+    const agt__attribute attributes[] = {
+        {.key = AGT__ATTR_OPERATION,
+         .text = AGT__OP_INVOKE_AGENT,
+         .length = sizeof(AGT__OP_INVOKE_AGENT) - 1},
+        {.key = AGT__ATTR_AGENT_NAME, .text = agent, .length = strlen(agent)},
+    };
+    return agt__tracer_start_span(tracer, name, AGT_SPAN_INTERNAL, parent, start_ns, attributes, 2);
 }
 
 agt_span *agt__agent_begin_span(agt_tool_call *call, agt_tracer *tracer,

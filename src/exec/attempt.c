@@ -62,10 +62,7 @@ static void begin_span(agt_tool_call *attempt, agt__call *call, uint64_t start_n
     const agt__operation *operation = attempt->operation;
     agt_tracer *tracer = call->graph->runtime->tracer;
     const agt_call_options *options = agt__call_options(call);
-    const agt_span_context *parent =
-        call->extra != NULL && call->extra->options != NULL && options->parent != NULL
-            ? options->parent
-            : &call->graph->context;
+    const agt_span_context *parent = agt__call_get_parent(call);
     call->span = operation->table->begin_span != NULL
                      ? operation->table->begin_span(attempt, tracer, parent, start_ns)
                      : begin_default_span(operation, tracer, parent, start_ns);

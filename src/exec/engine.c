@@ -218,10 +218,14 @@ static void end_span(agt__call *call)
         char text[96];
         agt__copy_text(text, sizeof(text), AGT__OP_EXECUTE_TOOL " ");
         agt__copy_text(text + strlen(text), sizeof(text) - strlen(text), name);
-        const agt__attribute tool_name = {
-            .key = AGT__ATTR_TOOL_NAME, .text = name, .length = strlen(name)};
+        const agt__attribute attributes[] = {
+            {.key = AGT__ATTR_OPERATION,
+             .text = AGT__OP_EXECUTE_TOOL,
+             .length = sizeof(AGT__OP_EXECUTE_TOOL) - 1},
+            {.key = AGT__ATTR_TOOL_NAME, .text = name, .length = strlen(name)},
+        };
         call->span = agt__tracer_start_span(call->graph->runtime->tracer, text, AGT_SPAN_INTERNAL,
-                                            &call->graph->context, 0, &tool_name, 1);
+                                            agt__call_get_parent(call), 0, attributes, 2);
         if (call->span == NULL) {
             return;
         }

@@ -22,6 +22,13 @@ const agt_call_options *agt__call_options(const agt__call *call)
                                                    : &call->graph->options.given;
 }
 
+const agt_span_context *agt__call_get_parent(const agt__call *call)
+{
+    bool has_own = call->extra != NULL && call->extra->options != NULL;
+    const agt_call_options *options = agt__call_options(call);
+    return has_own && options->parent != NULL ? options->parent : &call->graph->context;
+}
+
 /* ---- the task ------------------------------------------------------------------------------ */
 
 static void cancel_task(agt_task *task)

@@ -81,6 +81,8 @@ static void on_start(void *user_data, const agt_span *span)
         item->context = agt_span_get_context(span);
         item->parent = agt_span_get_parent(span);
         item->start_ns = agt_span_get_start_ns(span);
+        snprintf(item->agent, sizeof(item->agent), "%s",
+                 agt_span_get_text(span, "gen_ai.agent.name"));
     }
     spans->count++;
 }

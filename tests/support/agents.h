@@ -28,6 +28,7 @@ void agt_test_expect_reply(const agt_reply *reply, agt_outcome outcome, const ch
 
 typedef struct agt_test_span {
     char name[96];
+    char agent[32]; /* as it was known at the start */
     agt_span_context context, parent;
     uint64_t start_ns, end_ns; /* end 0: still open */
     bool is_error;

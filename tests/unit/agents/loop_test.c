@@ -83,6 +83,7 @@ static void records_the_tree_of_spans(void **state)
         agt_test_spans_find(&spans, "invoke_agent tester", "invoke_workflow tester");
     agt_span_context context = agt_reply_get_span(reply);
     assert_memory_equal(context.span_id, agent->context.span_id, 8);
+    assert_string_equal(agent->agent, "tester"); /* known from the start */
     assert_int_equal(agent->total_tokens, 330);
     assert_int_equal(agent->input_tokens, -1); /* totals have names of their own */
     assert_false(agent->is_error);

@@ -195,6 +195,35 @@ static void a_parent_can_be_named_for_one_call(void **state)
     agt_test_engine_deinit(&engine);
 }
 
+static void keep_parent(void *user_data, const agt_span *span)
+{
+    if (strcmp(agt_span_get_name(span), "execute_tool nobody") == 0) {
+        *(agt_span_context *)user_data = agt_span_get_parent(span);
+        assert_string_equal(agt_span_get_text(span, "gen_ai.operation.name"), "execute_tool");
+    }
+}
+
+/* A call that never ran has its span in the same place as if it had. */
+static void a_refused_call_has_the_same_parent(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    seen what;
+    setup(&engine, &what);
+    agt_span_context parent = {.trace_id = {1, 2}, .span_id = {3}}, found = {.trace_id = {0}};
+    agt_span_listener listener =
+        AGT_CONFIG(agt_span_listener, .user_data = &found, .on_start = keep_parent);
+    assert_int_equal(agt_tracer_add_listener(agt_runtime_get_tracer(engine.runtime), &listener),
+                     AGT_OK);
+    agt_graph *graph = agt_test_new_graph(&engine, NULL);
+    agt_call_options own = AGT_CONFIG(agt_call_options, .parent = &parent);
+    (void)agt_test_add(graph, "nobody", "{}", &own);
+    agt_results_unref(agt_test_run_graph(graph, NULL));
+    assert_memory_equal(found.span_id, parent.span_id, sizeof(found.span_id));
+    agt_graph_unref(graph);
+    agt_test_engine_deinit(&engine);
+}
+
 static void request(void *user_data)
 {
     agt_cancel_request(user_data);
@@ -393,6 +422,7 @@ int main(void)
         cmocka_unit_test(the_nearer_deadline_counts),
         cmocka_unit_test(effects_stopped_by_a_deadline_are_unknown),
         cmocka_unit_test(a_parent_can_be_named_for_one_call),
+        cmocka_unit_test(a_refused_call_has_the_same_parent),
         cmocka_unit_test(calls_can_be_cancelled_alone),
         cmocka_unit_test(waiting_calls_can_be_cancelled_alone),
         cmocka_unit_test(calls_of_a_growing_graph_can_be_cancelled),

@@ -15,7 +15,7 @@
 #define GIT_SECRETS_MAX       2000   /* for secrets in old versions                          */
 #define GIT_STRINGIFY(number) #number
 #define GIT_TEXT_OF(number)   GIT_STRINGIFY(number)
-#define GIT_NEWEST(number)    "--max-count=" GIT_TEXT_OF(number)
+#define GIT_NEWEST(number)    ("--max-count=" GIT_TEXT_OF(number))
 enum {
     GIT_OUTPUT_BYTES_MAX = 64 * 1024 * 1024,
     GIT_TIMEOUT_MS = 60 * 1000

@@ -33,10 +33,10 @@ endif
 help:
 	@sed -n '/^# Two/,/^$$/s/^# \{0,1\}//p' Makefile
 
-# Configures quietly when all is well, then builds.
+# Configures quietly when all is well, then builds. Standard output is left to what is asked for.
 define build
-@cmake --preset $(1) $(2) >build/configure-$(1).log 2>&1 || { cat build/configure-$(1).log; exit 1; }
-@cmake --build build/$(1)
+@cmake --preset $(1) $(2) >build/configure-$(1).log 2>&1 || { cat build/configure-$(1).log >&2; exit 1; }
+@cmake --build build/$(1) >&2
 endef
 
 build:
@@ -47,7 +47,7 @@ dev: build
 	$(call build,dev)
 
 release: build
-	@tools/deps demo
+	@tools/deps demo >&2
 	$(call build,release)
 
 demo: release

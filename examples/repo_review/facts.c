@@ -9,7 +9,7 @@
 agt_status ask(const inquiry *in, const char *question, agt_results **ret_results, piece *ret_text)
 {
     const char *const questions[] = {question, NULL};
-    agt_status status = git_ask(in->git, in->call, questions, ret_results);
+    agt_status status = git_ask(in->git, in->call, in->cancel, questions, ret_results);
     if (status == AGT_OK) {
         *ret_text = piece_of_value(agt_results_get_output(*ret_results, 0));
     }

@@ -10,6 +10,7 @@
 /** What such a function works on. */
 typedef struct inquiry {
     agt_executor *git;     /* for questions                                             */
+    agt_cancel *cancel;    /* ends them                                                 */
     agt_tool_call *call;   /* for the input, and to say why it fails                    */
     agt_value_builder *to; /* an object is open; the answer's members go into it        */
 } inquiry;

@@ -56,7 +56,7 @@ agt_status find_churn(const inquiry *in)
     piece rest, line;
     uint64_t commits = 0;
     tally files = {0};
-    agt_status status = git_ask(in->git, in->call, slices, &output);
+    agt_status status = git_ask(in->git, in->call, in->cancel, slices, &output);
     if (status != AGT_OK) {
         return status;
     }

@@ -1,7 +1,7 @@
 /*
  * What stands in the files of HEAD, found by `git grep -n -o`: the commit, the path, the number of
- * the line and what matched, with colons between. A path may hold colons as well, a match may begin
- * with one, so a line is taken apart from its end.
+ * the line and what matched, with colons between. A path may hold colons as well, a match does not,
+ * so a line is taken apart from its end.
  */
 #include "facts.h"
 
@@ -25,7 +25,6 @@ static bool read_place(piece text, place *ret_place)
     if (!split_last(text, ':', &text, &ret_place->match)) {
         return false;
     }
-    text.length -= ends_with(text, ":") ? 1 : 0; /* what matched begins with a colon */
     if (!split_last(text, ':', &text, &number) || !to_number(number, &line) ||
         !split_first(text, ':', &commit, &ret_place->path)) {
         return false;

@@ -231,7 +231,7 @@ static void write_comparison(FILE *file, const figures_config *config, const tim
     (void)fprintf(file, "one slot        %9.3f s   the same %zu tool calls, one at a time\n",
                   (double)one.wall_ns / 1e9, one.tools);
     write_run_command(file, config, "1");
-    (void)fprintf(file, "speed-up        %9.2f x   %.3f s / %.3f s\n",
+    (void)fprintf(file, "speed-up        %9.2f x   %.3f s / %.3f s, the two lines above\n",
                   by(one.wall_ns, all->wall_ns), (double)one.wall_ns / 1e9,
                   (double)all->wall_ns / 1e9);
     (void)fprintf(file,
@@ -250,7 +250,7 @@ static void write_costs(FILE *file, const figures_config *config, const agt_cost
                   (unsigned long long)costs->total_tokens);
     (void)fprintf(file, "cost            %9.4f USD simulated; %.4f USD real\n",
                   (double)costs->simulated_nanousd / 1e9, (double)costs->total_nanousd / 1e9);
-    write_agent_command(file, config, "costs");
+    write_agent_command(file, config, "costs --run last");
 }
 
 void figures_write(FILE *file, const figures_config *config, const run *everything,

@@ -124,13 +124,13 @@ static agt_status check(const agt_results *results, agt_error *err)
     return status;
 }
 
-agt_status git_ask(agt_executor *git, agt_tool_call *call, const char *const *questions,
-                   agt_results **ret_results)
+agt_status git_ask(agt_executor *git, agt_tool_call *call, agt_cancel *cancel,
+                   const char *const *questions, agt_results **ret_results)
 {
     agt_span_context parent = agt_tool_call_get_span(call);
     uint32_t remaining_ms = agt_tool_call_get_remaining_ms(call);
     agt_call_options options =
-        AGT_CONFIG(agt_call_options, .parent = &parent,
+        AGT_CONFIG(agt_call_options, .parent = &parent, .cancel = cancel,
                    .deadline_ms = remaining_ms == AGT_MS_NONE ? 0 : remaining_ms);
     agt_graph *graph = NULL;
     agt_results *results = NULL;
@@ -169,10 +169,10 @@ static const question questions[] = {
     {GIT_FILES, {"ls-tree", "-r", "-l", "--full-tree"}, false},
     {GIT_LINES, {"grep", "-I", "--no-textconv", "-c", "-e", ""}, true},
     {GIT_MARKERS,
-     {"grep", "-I", "--no-textconv", "-n", "-o", "-w", "-E", "-e",
+     {"grep", "-I", "--no-textconv", "-n", "-o", "-w", "-P", "-e",
       "TOD[O]|FIXM[E]|XX[X]|HAC[K]"}, /* which does not find itself */
      true},
-    {GIT_UNSAFE, {"grep", "-I", "--no-textconv", "-n", "-o", "-E", "-e", "UNSAFE"}, true},
+    {GIT_UNSAFE, {"grep", "-I", "--no-textconv", "-n", "-o", "-P", "-e", "UNSAFE"}, true},
     {GIT_SECRETS,
      {"log", GIT_NEWEST(GIT_SECRETS_MAX), "--no-merges", "--no-ext-diff", "--no-textconv",
       "-G-----BEGIN [A-Z ]*PRIVATE KEY-----", "--format=%H"},

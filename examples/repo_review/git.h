@@ -60,7 +60,7 @@ agt_status git_register(agt_executor *git, const char *name, const char *const *
  * @param questions    NULL-terminated
  * @param ret_results  what git printed: one string per question
  */
-agt_status git_ask(agt_executor *git, agt_tool_call *call, const char *const *questions,
-                   agt_results **ret_results);
+agt_status git_ask(agt_executor *git, agt_tool_call *call, agt_cancel *cancel,
+                   const char *const *questions, agt_results **ret_results);
 
 #endif

@@ -13,6 +13,7 @@
  * markdown.c the report; figures.c the figures.
  */
 #include "figures.h"
+#include "interrupt.h"
 #include "report.h"
 
 #include <errno.h>
@@ -43,6 +44,17 @@ typedef struct arguments {
     bool is_single; /* --slots was given */
     char store[PATH_BYTES], one_slot_store[PATH_BYTES];
 } arguments;
+
+/* Say what is wrong. What is not ASCII stays; what a terminal would obey does not. */
+static void complain(const char *message)
+{
+    (void)fputs("repo_review: ", stderr);
+    for (; *message != '\0'; message++) {
+        unsigned char c = (unsigned char)*message;
+        (void)fputc(c < 0x20 || c == 0x7F ? '?' : c, stderr);
+    }
+    (void)fputc('\n', stderr);
+}
 
 /* ---- the command line -------------------------------------------------------------------------
  */
@@ -161,10 +173,11 @@ static void print_figures(const arguments *given, const char *program, const run
     slow.store = given->one_slot_store;
     bool has_second = !given->is_single && run_review(&slow, &one_slot, &err) == AGT_OK &&
                       one_slot.state == REPOSITORY_OK;
-    if (!given->is_single && !has_second) {
-        (void)fprintf(stderr, "repo_review: no second run to compare with: %s\n", err.message);
+    if (!given->is_single && !has_second && interrupt_get_signal() == 0) {
+        complain("there is no second run to compare with");
+        complain(err.message);
     } else if (has_second && !agt_value_equals(done->found.facts, one_slot.found.facts)) {
-        (void)fputs("repo_review: the two runs did not find the same\n", stderr);
+        complain("the two runs did not find the same");
     }
     figures_write(stderr, &config, done, has_second ? &one_slot : NULL);
     run_free(&one_slot);
@@ -175,22 +188,15 @@ static int exit_status_of(const run *done)
     return report_is_complete(&done->found) ? EXIT_SUCCESS : EXIT_PARTIAL;
 }
 
-/* Say what is wrong. What is not ASCII stays; what a terminal would obey does not. */
-static void complain(const char *message)
-{
-    (void)fputs("repo_review: ", stderr);
-    for (; *message != '\0'; message++) {
-        unsigned char c = (unsigned char)*message;
-        (void)fputc(c < 0x20 || c == 0x7F ? '?' : c, stderr);
-    }
-    (void)fputc('\n', stderr);
-}
-
 static int run_and_print(const arguments *given, const char *program, run *done)
 {
     agt_error err = {0};
-    if (run_review(&given->config, done, &err) != AGT_OK) {
-        complain(err.message);
+    agt_status ran = run_review(&given->config, done, &err);
+    if (interrupt_get_signal() != 0) {
+        return EXIT_NOTHING;
+    }
+    if (ran != AGT_OK) {
+        complain(err.message[0] != '\0' ? err.message : agt_status_get_text(ran));
         return EXIT_CONFIG;
     }
     if (done->state != REPOSITORY_OK) {
@@ -210,10 +216,15 @@ int main(int argc, char **argv)
     arguments given;
     run done = {0};
     int status = read_arguments(argc, argv, &given);
+    if (status < 0 && !interrupt_begin()) {
+        complain("cannot wait for signals");
+        status = EXIT_NOTHING;
+    }
     if (status < 0) {
         (void)fprintf(stderr, "%s\n", REPORT_BANNER);
         status = run_and_print(&given, argv[0], &done);
     }
     run_free(&done);
+    interrupt_end();
     return status;
 }

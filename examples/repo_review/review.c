@@ -276,7 +276,9 @@ agt_status review_run(const review_config *config, review *self, agt_error *err)
     *self = (review){0};
     agt_status status = agt_budget_new(NULL, &limits, &budget, err);
     if (status == AGT_OK) {
-        status = tools_new(config->runtime, config->repo, config->slots, &own.tools, err);
+        const tools_config own_tools = {config->runtime, config->repo, config->slots,
+                                        config->cancel};
+        status = tools_new(&own_tools, &own.tools, err);
     }
     if (status == AGT_OK) {
         agt_team_config team =
@@ -284,7 +286,8 @@ agt_status review_run(const review_config *config, review *self, agt_error *err)
         status = agt_team_load(config->runtime, config->team, &team, &own.team, err);
     }
     if (status == AGT_OK) {
-        own.options = AGT_CONFIG(agt_call_options, .parent = &config->parent, .budget = budget);
+        own.options = AGT_CONFIG(agt_call_options, .parent = &config->parent, .budget = budget,
+                                 .cancel = config->cancel);
         status = describe_tools(&own, self, err);
     }
     if (status == AGT_OK) {

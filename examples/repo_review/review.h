@@ -19,6 +19,7 @@ typedef struct review_config {
     const char *team;       /* path of the team file                                          */
     uint32_t slots;         /* tools that run at a time; 0 = no limit                         */
     int64_t budget_nanousd; /* of the whole review                                            */
+    agt_cancel *cancel;     /* ends it                                                        */
     agt_span_context parent;
 } review_config;
 

@@ -4,6 +4,7 @@
  */
 #include "run.h"
 
+#include "interrupt.h"
 #include "progress.h"
 
 #include <agent_sdk/store.h>
@@ -29,8 +30,8 @@ static agt_status load_trace(const char *store_path, const agt_span_context *con
     return status;
 }
 
-static agt_status review_repository(const run_config *config, agt_runtime *runtime, run *self,
-                                    agt_error *err)
+static agt_status review_repository(const run_config *config, agt_runtime *runtime,
+                                    agt_cancel *cancel, run *self, agt_error *err)
 {
     agt_tracer *tracer = agt_runtime_get_tracer(runtime);
     agt_span *span = agt_tracer_trace_agent(tracer, "repo_review", NULL, 0);
@@ -43,6 +44,7 @@ static agt_status review_repository(const run_config *config, agt_runtime *runti
                               .team = config->team,
                               .slots = config->slots,
                               .budget_nanousd = config->budget_nanousd,
+                              .cancel = cancel,
                               .parent = context};
         status = review_run(&task, &self->found, err);
     } else {
@@ -62,6 +64,7 @@ static agt_status review_repository(const run_config *config, agt_runtime *runti
 agt_status run_review(const run_config *config, run *self, agt_error *err)
 {
     agt_runtime *runtime = NULL;
+    agt_cancel *cancel = NULL;
     *self = (run){.costs = AGT_CONFIG(agt_costs, 0)};
     agt_runtime_config settings =
         AGT_CONFIG(agt_runtime_config, .service_name = "repo_review", .store_path = config->store,
@@ -72,8 +75,14 @@ agt_status run_review(const run_config *config, run *self, agt_error *err)
     }
     status = progress_watch(agt_runtime_get_tracer(runtime));
     if (status == AGT_OK) {
-        status = review_repository(config, runtime, self, err);
+        status = agt_cancel_new(runtime, &cancel);
     }
+    if (status == AGT_OK) {
+        interrupt_set_cancel(cancel);
+        status = review_repository(config, runtime, cancel, self, err);
+        interrupt_set_cancel(NULL);
+    }
+    agt_cancel_unref(cancel);
     agt_cost_tracker_get_costs(agt_runtime_get_cost_tracker(runtime), &self->costs);
     agt_error closing;
     agt_status closed = agt_runtime_close(runtime, 0, &closing);

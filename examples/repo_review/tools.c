@@ -74,6 +74,7 @@ typedef struct tool_context {
 struct tools {
     atomic_size_t users; /* tools that are registered, and the owner */
     agt_executor *git, *executor;
+    agt_cancel *cancel;
     pthread_mutex_t mutex;
     agt_value *facts; /* under the mutex */
     tool_context contexts[entry_count];
@@ -103,7 +104,7 @@ static agt_status run_tool(agt_tool_call *call, agt_value **ret_output, void *us
     if (status != AGT_OK) {
         return status;
     }
-    const inquiry in = {context->owner->git, call, builder};
+    const inquiry in = {context->owner->git, context->owner->cancel, call, builder};
     agt_value_builder_begin_object(builder);
     status = context->entry->find(&in);
     agt_value_builder_end(builder);
@@ -127,6 +128,7 @@ static void drop(tools *self)
 {
     if (atomic_fetch_sub(&self->users, 1) == 1) {
         agt_executor_unref(self->git);
+        agt_cancel_unref(self->cancel);
         agt_value_unref(self->facts);
         (void)pthread_mutex_destroy(&self->mutex);
         free(self);
@@ -173,8 +175,7 @@ static agt_status register_tool(tools *self, const tool_entry *entry, agt_error 
     return status;
 }
 
-agt_status tools_new(agt_runtime *runtime, const repository *repo, uint32_t slots,
-                     tools **ret_tools, agt_error *err)
+agt_status tools_new(const tools_config *config, tools **ret_tools, agt_error *err)
 {
     tools *self = calloc(1, sizeof(*self));
     if (self == NULL) {
@@ -184,10 +185,11 @@ agt_status tools_new(agt_runtime *runtime, const repository *repo, uint32_t slot
     atomic_init(&self->users, 1);
     (void)pthread_mutex_init(&self->mutex, NULL);
     self->facts = agt_value_empty_object();
-    agt_executor_config config = AGT_CONFIG(agt_executor_config, .parallel_max = slots);
-    agt_status status = git_new(runtime, repo, slots, &self->git, err);
+    self->cancel = agt_cancel_ref(config->cancel);
+    agt_executor_config limits = AGT_CONFIG(agt_executor_config, .parallel_max = config->slots);
+    agt_status status = git_new(config->runtime, config->repo, config->slots, &self->git, err);
     if (status == AGT_OK) {
-        status = agt_executor_new(runtime, &config, &self->executor, err);
+        status = agt_executor_new(config->runtime, &limits, &self->executor, err);
     }
     for (size_t i = 0; status == AGT_OK && i < entry_count; i++) {
         status = register_tool(self, &entries[i], err);

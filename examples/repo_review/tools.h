@@ -6,13 +6,15 @@
 
 typedef struct tools tools;
 
-/**
- * An executor with all tools of this program.
- *
- * @param slots  how many may run at a time; 0 = no limit
- */
-agt_status tools_new(agt_runtime *runtime, const repository *repo, uint32_t slots,
-                     tools **ret_tools, agt_error *err);
+typedef struct tools_config {
+    agt_runtime *runtime;
+    const repository *repo;
+    uint32_t slots;     /* how many may run at a time; 0 = no limit */
+    agt_cancel *cancel; /* ends what git is asked; referenced       */
+} tools_config;
+
+/** An executor with all tools of this program. */
+agt_status tools_new(const tools_config *config, tools **ret_tools, agt_error *err);
 void tools_free(tools *self);
 
 agt_executor *tools_get_executor(tools *self);

@@ -2,19 +2,16 @@
  * The rules about unsafe calls, and how they become a pattern for git grep and back.
  *
  * git grep prints what matched and nothing else, which keeps the contents of files out of the
- * output; so the character before a call, which decides whether `eval` is a function or the end of
- * another name, is part of the match. This is a search by name, not an analysis: comments and
- * strings count as well.
+ * output. This is a search by name, not an analysis: comments and strings count as well, and a name
+ * behind a letter, a digit, `_`, `.`, `-`, `>` or a quote is another name.
  */
 #include "unsafe_rules.h"
 
 #include <ctype.h>
 #include <string.h>
 
-/* What may stand before a call: a blank or an operator, but no letter, digit, `_`, `.`, `-`, `>` or
- * quote. Only ASCII, so that a match is never half a character. (In the arguments of a process tool
- * `{{` is a brace.) */
-#define BEFORE_CALL "[\t !#-&(-,:-=?{{-~[]"
+#define BEFORE_A_WORD "(?<![\\w.>\"'-])"
+#define BLANKS        "[ \\t]*"
 
 static const unsafe_rule rules[] = {
     {FAMILY_C, "gets", NULL, NULL, 3, "reads without a bound", "fgets"},
@@ -34,19 +31,19 @@ static const unsafe_rule rules[] = {
     {FAMILY_PYTHON, "pickle.load", NULL, NULL, 3, "runs code from its input", "json"},
     {FAMILY_PYTHON, "pickle.loads", NULL, NULL, 3, "runs code from its input", "json"},
     {FAMILY_PYTHON, "yaml.load", NULL, NULL, 1, "may build any object", "yaml.safe_load"},
-    {FAMILY_PYTHON, "shell=True", "shell", "shell[\t ]*=[\t ]*True", 3, "starts a shell",
+    {FAMILY_PYTHON, "shell=True", "shell", "shell" BLANKS "=" BLANKS "True", 3, "starts a shell",
      "a list of arguments"},
     {FAMILY_JAVASCRIPT, "eval", NULL, NULL, 3, "runs text as code", "JSON.parse"},
-    {FAMILY_JAVASCRIPT, "new Function", "new", "new[\t ]+Function[\t ]*\\(", 3, "runs text as code",
-     "a function"},
+    {FAMILY_JAVASCRIPT, "new Function", "new", "new[ \\t]+Function" BLANKS "\\(", 3,
+     "runs text as code", "a function"},
     {FAMILY_JAVASCRIPT, "document.write", NULL, NULL, 1, "injects markup", "textContent"},
-    {FAMILY_JAVASCRIPT, "innerHTML", ".innerHTML", "\\.innerHTML[\t ]*=", 1, "injects markup",
-     "textContent"},
+    {FAMILY_JAVASCRIPT, "innerHTML", ".innerHTML", "\\.innerHTML" BLANKS "=(?!=)", 1,
+     "injects markup", "textContent"},
     {FAMILY_JAVASCRIPT, "execSync", NULL, NULL, 3, "starts a shell", "execFileSync"},
-    {FAMILY_SHELL, "eval", "eval", "eval[\t ]", 3, "runs text as code", "a function or an array"},
-    {FAMILY_SHELL, "| sh", "|", "\\|[\t ]*(sudo[\t ]+)?(ba|da|z)?sh\\>", 3,
+    {FAMILY_SHELL, "eval", "eval", "eval[ \\t]", 3, "runs text as code", "a function or an array"},
+    {FAMILY_SHELL, "| sh", "|", "\\|" BLANKS "(?:sudo[ \\t]+)?(?:ba|da|z)?sh\\b", 3,
      "runs what was downloaded", "a file whose hash is checked"},
-    {FAMILY_SHELL, "rm -rf $", "rm", "rm[\t ]+-(rf|fr)[\t ]+\"?\\$", 1,
+    {FAMILY_SHELL, "rm -rf $", "rm", "rm[ \\t]+-(?:rf|fr)[ \\t]+\"?\\$", 1,
      "removes what a variable names", "a check of the variable, and --"},
 };
 
@@ -79,7 +76,7 @@ static void append_rules(char *target, bool words)
         }
         append(target, separator, false);
         append(target, rule->pattern != NULL ? rule->pattern : rule->name, rule->pattern == NULL);
-        append(target, rule->pattern != NULL ? "" : "[\t ]*\\(", false);
+        append(target, rule->pattern != NULL ? "" : BLANKS "\\(", false);
         separator = "|";
     }
 }
@@ -87,7 +84,7 @@ static void append_rules(char *target, bool words)
 void unsafe_write_pattern(char target[UNSAFE_PATTERN_BYTES])
 {
     target[0] = '\0';
-    append(target, "(^|" BEFORE_CALL ")(", false);
+    append(target, BEFORE_A_WORD "(?:", false);
     append_rules(target, true);
     append(target, ")|", false);
     append_rules(target, false);
@@ -108,14 +105,10 @@ static bool fits(const unsafe_rule *rule, piece match)
 const unsafe_rule *unsafe_find_rule(piece path, piece match)
 {
     family wanted = language_of(path)->family;
-    /* As it was found, then without the character before the call. */
-    for (int skipped = 0; skipped <= 1 && match.length > 0; skipped++) {
-        for (size_t i = 0; wanted != FAMILY_OTHER && i < rules_count; i++) {
-            if (rules[i].family == wanted && fits(&rules[i], match)) {
-                return &rules[i];
-            }
+    for (size_t i = 0; wanted != FAMILY_OTHER && i < rules_count; i++) {
+        if (rules[i].family == wanted && fits(&rules[i], match)) {
+            return &rules[i];
         }
-        match = (piece){match.bytes + 1, match.length - 1};
     }
     return NULL;
 }

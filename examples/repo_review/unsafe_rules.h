@@ -6,10 +6,10 @@
 
 typedef struct unsafe_rule {
     family family;
-    const char *name;    /* of a function; or what stands in the report */
-    const char *begin;   /* how a match begins; NULL: a call of `name`  */
-    const char *pattern; /* of all of it, an extended regular expression; NULL: a call */
-    uint32_t weight;     /* 3: exploitable as it stands; 1: easily misused */
+    const char *name;    /* of a function; or what stands in the report                 */
+    const char *begin;   /* how a match begins; NULL: a call of `name`                  */
+    const char *pattern; /* of all of it, as Perl has it; NULL: a call                  */
+    uint32_t weight;     /* 3: exploitable as it stands; 1: easily misused              */
     const char *why;
     const char *instead;
 } unsafe_rule;
@@ -18,7 +18,7 @@ enum {
     UNSAFE_PATTERN_BYTES = 4096
 };
 
-/** One extended regular expression that finds whatever some rule may be about. */
+/** One regular expression, as Perl has it, for whatever some rule may be about. */
 void unsafe_write_pattern(char target[UNSAFE_PATTERN_BYTES]);
 
 /** The rule that @match, found in the file @path, breaks; NULL if it breaks none. */

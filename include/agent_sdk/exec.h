@@ -357,6 +357,9 @@ AGT_API AGT_MUST_CHECK agt_status agt_graph_add_dependency(agt_graph *graph, agt
 /**
  * Fill @parameter of the input of @call with the part of the output of @from that @pointer names
  * ("" = all of it). Implies the dependency. A pointer that finds nothing rejects the call.
+ *
+ * @return as agt_graph_add_dependency(); AGT_E_SYNTAX for a @pointer that is no JSON Pointer and a
+ *         @parameter that is not UTF-8
  */
 AGT_API AGT_MUST_CHECK agt_status agt_graph_add_binding(agt_graph *graph, agt_call_id call,
                                                         const char *parameter, agt_call_id from,

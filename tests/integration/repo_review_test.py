@@ -11,6 +11,7 @@ import random
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -187,9 +188,7 @@ class RepoReviewTest(unittest.TestCase):
         self.assertEqual(review.failures(), {"watch": "timeout", "deep_scan": "budget_denied"},
                          review.body("What did not work"))
         # Nobody that the tool has started is left.
-        log = os.fsencode(repo / ".git/logs/HEAD")
-        left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if log in read_or_empty(p)]
-        self.assertEqual(left, [])
+        self.assertEqual(find_processes(repo), [])
         self.assertEqual(list(self.temporary.iterdir()), [], "temporary files are left")
 
     def test_larger_budget(self):
@@ -401,6 +400,26 @@ class RepoReviewTest(unittest.TestCase):
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn(b"the report cannot be written", result.stderr)
 
+    def test_interrupted(self):
+        """Children end, temporary files go, and the program ends by the signal."""
+        history = History()
+        for number in range(5000):
+            history.commit("A", DAY_S + number, {"a.c": b"%d\n" % number})
+        repo = history.write(self.folder / "repo")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = subprocess.Popen(
+                [PROGRAM, "--store", self.folder / "trace.db", repo], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env={**os.environ, "TMPDIR": str(self.temporary)})
+            while process.poll() is None and not any(self.temporary.iterdir()):
+                pass
+            process.send_signal(number)
+            output, _ = process.communicate(timeout=TIMEOUT_S)
+            self.assertEqual(process.returncode, -number)
+            self.assertEqual(output, b"")
+            self.assertEqual(list(self.temporary.iterdir()), [])
+            self.assertEqual(find_processes(repo), [])
+
     def test_wrong_command_lines(self):
         for arguments, status in ((["--slots", "x"], 2), (["--slots", "-1"], 2),
                                    (["--nonsense"], 2),
@@ -414,6 +433,13 @@ class RepoReviewTest(unittest.TestCase):
         self.assertEqual(result.returncode, 3)
         self.assertEqual(result.stdout, b"")
         self.assertRegex(result.stderr, rb"bad\.yaml:[0-9]+:[0-9]+: ")
+
+
+def find_processes(repo):
+    """Processes with the name of the repository in their arguments or environment."""
+    return [p for p in Path("/proc").glob("[0-9]*/cmdline")
+            if os.fsencode(repo) in read_or_empty(p) or
+            os.fsencode(repo) in read_or_empty(p.with_name("environ"))]
 
 
 def read_or_empty(path):

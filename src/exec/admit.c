@@ -112,14 +112,6 @@ static void forget_elsewhere(agt__call *call, size_t but)
     }
 }
 
-/* The outcome stands, is on record, and nothing may hold it up any more. */
-static agt__call *finish(agt__call *call)
-{
-    release_grants(call);
-    forget_elsewhere(call, SIZE_MAX);
-    return agt__engine_finish(call, false);
-}
-
 /* ---- the journal --------------------------------------------------------------------------- */
 
 static agt__journal *journal_of(const agt__call *call)
@@ -183,7 +175,7 @@ static bool ask_intent(agt__call *call, agt__call **next)
         set_result_without_attempt(call, AGT_OUTCOME_ERROR, NULL, &err);
         break;
     }
-    *next = finish(call); /* the journal knows, or cannot be told */
+    *next = agt__engine_finish(call, false); /* the journal knows, or cannot be told */
     return false;
 }
 
@@ -215,12 +207,13 @@ static bool tell_result(agt__call *call)
     return true;
 }
 
-/* The outcome stands: put it on record, then finish. Every call whose intent is on record comes
- * through here, whatever ended it. */
+/* The outcome stands: no stage has to do with the call any more. Put it on record, then finish.
+ * Every call whose intent is on record comes through here, whatever ended it. */
 static agt__call *conclude(agt__call *call)
 {
     release_grants(call);
-    return tell_result(call) ? finish(call) : NULL;
+    forget_elsewhere(call, SIZE_MAX);
+    return tell_result(call) ? agt__engine_finish(call, false) : NULL;
 }
 
 /* ---- admission ----------------------------------------------------------------------------- */
@@ -488,7 +481,7 @@ agt__call *agt__doors_resume(agt__call *call)
     case AGT__DOOR_SETTLE:
         return ask_settle(call, call->extra->waits_for);
     case AGT__DOOR_RESULT:
-        return finish(call);
+        return agt__engine_finish(call, false);
     case AGT__DOOR_FINISH:
         return conclude(call);
     }

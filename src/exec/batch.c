@@ -19,6 +19,7 @@ typedef struct batch {
     agt_graph *graph;
     agt__batch_item *items;
     size_t count;
+    size_t dependency_count; /* of the executor when the batch began: others come too late for it */
 } batch;
 
 static agt_status add_source(agt_graph *graph, uint32_t to, uint32_t from, agt_error *err)
@@ -27,19 +28,11 @@ static agt_status add_source(agt_graph *graph, uint32_t to, uint32_t from, agt_e
     if (status != AGT_OK) {
         return status;
     }
-    agt__call_extra *extra = agt__call_need_extra(agt__graph_get_call(graph, to));
-    agt__binding *binding =
-        extra != NULL ? agt__calloc(graph->allocator, 1, sizeof(*binding)) : NULL;
-    if (binding == NULL) {
+    agt__call *call = agt__graph_get_call(graph, to);
+    if (agt__call_add_binding(call, NULL, from, NULL) != AGT_OK) {
         return agt__error_nomem(err, ORIGIN);
     }
-    binding->from = from;
-    agt__binding **last = &extra->bindings;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = binding;
-    extra->fill_nulls = true;
+    call->extra->fill_nulls = true;
     return AGT_OK;
 }
 
@@ -97,7 +90,7 @@ static agt_status apply_dependencies(const batch *wanted, bool strict, agt_error
     agt_executor *executor = wanted->graph->executor;
     agt_status status = AGT_OK;
     (void)pthread_mutex_lock(&executor->mutex);
-    for (size_t i = 0; status == AGT_OK && i < executor->dependency_count; i++) {
+    for (size_t i = 0; status == AGT_OK && i < wanted->dependency_count; i++) {
         status = apply_dependency(wanted, &executor->dependencies[i], strict, err);
     }
     (void)pthread_mutex_unlock(&executor->mutex);
@@ -108,11 +101,12 @@ static agt_status apply_dependencies(const batch *wanted, bool strict, agt_error
  * In a graph that runs, a call may depend on calls added before it only; a model may well ask for
  * the dependent first. So calls are added in an order in which sources come first: rounds over the
  * items until all are there. Declared dependencies have no cycle, so every round adds one.
+ * The executor's mutex is held.
  */
 static bool is_source_missing(const batch *wanted, const bool *added, const agt_tool *tool)
 {
     const agt_executor *executor = wanted->graph->executor;
-    for (size_t d = 0; tool != NULL && d < executor->dependency_count; d++) {
+    for (size_t d = 0; tool != NULL && d < wanted->dependency_count; d++) {
         if (executor->dependencies[d].tool != tool) {
             continue;
         }
@@ -124,6 +118,17 @@ static bool is_source_missing(const batch *wanted, const bool *added, const agt_
         }
     }
     return false;
+}
+
+/* Whether all that item @i depends on has been added. */
+static bool may_be_added(const batch *wanted, const bool *added, size_t i)
+{
+    agt_executor *executor = wanted->graph->executor;
+    const agt_tool *tool = agt_executor_get_tool(executor, wanted->items[i].tool);
+    (void)pthread_mutex_lock(&executor->mutex);
+    bool missing = is_source_missing(wanted, added, tool);
+    (void)pthread_mutex_unlock(&executor->mutex);
+    return !missing;
 }
 
 typedef struct add_spec {
@@ -166,8 +171,7 @@ static agt_status add_items(const batch *wanted, bool *added, const add_spec *sp
     while (left > 0) {
         size_t before = left;
         for (size_t i = 0; i < wanted->count; i++) {
-            agt_tool *tool = agt_executor_get_tool(wanted->graph->executor, wanted->items[i].tool);
-            if (added[i] || is_source_missing(wanted, added, tool)) {
+            if (added[i] || !may_be_added(wanted, added, i)) {
                 continue;
             }
             agt_status status = add_item(wanted, &wanted->items[i], spec, err);
@@ -185,17 +189,28 @@ static agt_status add_items(const batch *wanted, bool *added, const add_spec *sp
     return AGT_OK;
 }
 
+static size_t count_dependencies(agt_executor *executor)
+{
+    size_t count = 0;
+    if (executor != NULL) {
+        (void)pthread_mutex_lock(&executor->mutex);
+        count = executor->dependency_count;
+        (void)pthread_mutex_unlock(&executor->mutex);
+    }
+    return count;
+}
+
 agt_status agt__graph_add_batch(agt_graph *graph, agt__batch_item *items, size_t count, bool strict,
                                 const agt_call_options *options, agt__settled_fn on_settled,
                                 void *user_data, agt_error *err)
 {
-    const batch wanted = {graph, items, count};
+    const batch wanted = {graph, items, count, count_dependencies(graph->executor)};
     const add_spec spec = {strict, options, on_settled, user_data};
     agt_status status = AGT_OK;
     if (count == 0) {
         return AGT_OK;
     }
-    bool any = graph->executor != NULL && graph->executor->dependency_count > 0;
+    bool any = wanted.dependency_count > 0;
     bool *added = any && !strict ? agt__calloc(graph->allocator, count, sizeof(*added)) : NULL;
     if (any && !strict) {
         status =

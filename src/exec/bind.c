@@ -4,42 +4,17 @@
  *
  * The convenience of execute_parallel is here too: null members of a call that has dependencies in
  * its batch. Its dependencies are the edges that lead to the call.
+ *
+ * The new input is put together in one go, member by member: inputs may be large, and so may the
+ * number of bindings.
  */
 #include "base/error.h"
+#include "base/value_tree.h"
 #include "exec/graph.h"
 
 #include <string.h>
 
 #define ORIGIN "exec/bind"
-
-static agt_status bind_one(const agt__call *call, const agt__binding *binding, agt_value **input,
-                           agt_error *err)
-{
-    const agt__call *from = agt__graph_get_call(call->graph, binding->from);
-    const agt_value *part;
-    agt_error missing;
-    agt_status status = agt_value_get_pointer(from->output, binding->pointer, &part, &missing);
-    if (status != AGT_OK) {
-        return agt__error_set(err, AGT_E_REJECTED, ORIGIN,
-                              "parameter \"%s\" is bound to \"%s\" of the output of \"%s\": %s",
-                              binding->parameter, binding->pointer, from->operation->name,
-                              missing.message);
-    }
-    agt_value *bound;
-    status =
-        agt_value_with_member(call->graph->allocator, *input, binding->parameter, part, &bound);
-    if (status == AGT_E_TYPE) {
-        return agt__error_set(err, AGT_E_REJECTED, ORIGIN,
-                              "parameter \"%s\" cannot be filled in: the input is no object",
-                              binding->parameter);
-    }
-    if (status != AGT_OK) {
-        return agt__error_nomem(err, ORIGIN);
-    }
-    agt_value_unref(*input);
-    *input = bound;
-    return AGT_OK;
-}
 
 /* The one dependency's output, or an object of outputs by tool name. Sealed graphs only, where the
  * dependencies of a batch are edges from its calls. */
@@ -76,43 +51,101 @@ static agt_status collect_outputs(const agt__call *call, agt_value **ret_value)
     return status;
 }
 
-static bool has_explicit_binding(const agt__call *call, const char *parameter, size_t length)
+/* Set member @key: in its old place if it is there already. */
+static agt_status set_member(agt__tree *tree, const char *key, size_t length,
+                             const agt_value *value, agt_error *err)
 {
-    for (const agt__binding *binding = call->extra->bindings; binding != NULL;
-         binding = binding->next) {
-        if (binding->parameter != NULL && strlen(binding->parameter) == length &&
-            memcmp(binding->parameter, parameter, length) == 0) {
+    bool exists;
+    agt_status status = agt__tree_key(tree, key, length, &exists);
+    if (status == AGT_OK) {
+        status = agt__tree_take(tree, agt_value_ref(value));
+    }
+    return status == AGT_OK ? AGT_OK : agt__error_nomem(err, ORIGIN);
+}
+
+static agt_status bind_one(agt__tree *tree, const agt__call *call, const agt__binding *binding,
+                           agt_error *err)
+{
+    const agt__call *from = agt__graph_get_call(call->graph, binding->from);
+    const agt_value *part;
+    agt_error missing;
+    agt_status status = agt_value_get_pointer(from->output, binding->pointer, &part, &missing);
+    if (status != AGT_OK) {
+        return agt__error_set(err, AGT_E_REJECTED, ORIGIN,
+                              "parameter \"%s\" is bound to \"%s\" of the output of \"%s\": %s",
+                              binding->parameter, binding->pointer, from->operation->name,
+                              missing.message);
+    }
+    return set_member(tree, binding->parameter, strlen(binding->parameter), part, err);
+}
+
+static const agt__binding *first_explicit(const agt__call *call)
+{
+    const agt__binding *binding = call->extra->bindings;
+    while (binding != NULL && binding->parameter == NULL) {
+        binding = binding->next;
+    }
+    return binding;
+}
+
+static bool has_null(const agt_value *object)
+{
+    for (size_t i = 0; i < agt_value_get_count(object); i++) {
+        if (agt_value_get_kind(agt_value_get_item(object, i)) == AGT_VALUE_NULL) {
             return true;
         }
     }
     return false;
 }
 
-static agt_status fill_nulls(const agt__call *call, agt_value **input)
+/* The members of the call's input, with @filler (NULL: nothing) for those that are null, and what
+ * is bound explicitly. */
+static agt_status set_members(agt__tree *tree, const agt__call *call, const agt_value *filler,
+                              agt_error *err)
 {
-    const agt_allocator *allocator = call->graph->allocator;
-    agt_value *outputs = NULL;
-    size_t count = agt_value_get_kind(*input) == AGT_VALUE_OBJECT ? agt_value_get_count(*input) : 0;
-    for (size_t i = 0; i < count; i++) {
+    agt_status status = AGT_OK;
+    for (size_t i = 0; status == AGT_OK && i < agt_value_get_count(call->input); i++) {
         size_t length;
-        const char *key = agt_value_get_key(*input, i, &length);
-        if (agt_value_get_kind(agt_value_get_item(*input, i)) != AGT_VALUE_NULL ||
-            has_explicit_binding(call, key, length)) {
-            continue;
-        }
-        if (outputs == NULL && collect_outputs(call, &outputs) != AGT_OK) {
-            return AGT_E_NOMEM;
-        }
-        agt_value *filled;
-        if (agt_value_with_member(allocator, *input, key, outputs, &filled) != AGT_OK) {
-            agt_value_unref(outputs);
-            return AGT_E_NOMEM;
-        }
-        agt_value_unref(*input);
-        *input = filled;
+        const char *key = agt_value_get_key(call->input, i, &length);
+        const agt_value *member = agt_value_get_item(call->input, i);
+        bool fill = filler != NULL && agt_value_get_kind(member) == AGT_VALUE_NULL;
+        status = set_member(tree, key, length, fill ? filler : member, err);
     }
-    agt_value_unref(outputs);
-    return AGT_OK;
+    for (const agt__binding *binding = call->extra->bindings; status == AGT_OK && binding != NULL;
+         binding = binding->next) {
+        if (binding->parameter != NULL) {
+            status = bind_one(tree, call, binding, err);
+        }
+    }
+    return status;
+}
+
+static agt_status make_input(const agt__call *call, const agt_value *filler, agt_value **ret_input,
+                             agt_error *err)
+{
+    agt__tree tree;
+    agt__tree_init(&tree, call->graph->allocator, call->input->flags & AGT__VALUE_TAINTED);
+    agt_status status = agt__tree_begin(&tree, true);
+    if (status != AGT_OK) {
+        (void)agt__error_nomem(err, ORIGIN);
+    } else {
+        status = set_members(&tree, call, filler, err);
+    }
+    if (status == AGT_OK) {
+        status = agt__tree_end(&tree);
+        if (status == AGT_E_LIMIT) {
+            status = agt__error_set(err, AGT_E_REJECTED, ORIGIN,
+                                    "the input of \"%s\" is nested too deep once it is filled in",
+                                    call->operation->name);
+        } else if (status != AGT_OK) {
+            (void)agt__error_nomem(err, ORIGIN);
+        }
+    }
+    if (status == AGT_OK) {
+        *ret_input = agt__tree_take_root(&tree);
+    }
+    agt__tree_deinit(&tree);
+    return status;
 }
 
 agt_status agt__call_bind(agt__call *call, agt_error *err)
@@ -121,21 +154,23 @@ agt_status agt__call_bind(agt__call *call, agt_error *err)
         call->bound != NULL) { /* prepared before: it went through another queue since */
         return AGT_OK;
     }
-    agt_value *input = agt_value_ref(call->input);
-    agt_status status = AGT_OK;
-    for (const agt__binding *binding = call->extra->bindings; status == AGT_OK && binding != NULL;
-         binding = binding->next) {
-        if (binding->parameter != NULL) {
-            status = bind_one(call, binding, &input, err);
-        }
+    bool is_object = agt_value_get_kind(call->input) == AGT_VALUE_OBJECT;
+    bool fill = is_object && call->extra->fill_nulls && has_null(call->input);
+    const agt__binding *explicit = first_explicit(call);
+    if (explicit == NULL && !fill) {
+        call->bound = agt_value_ref(call->input);
+        return AGT_OK;
     }
-    if (status == AGT_OK && call->extra->fill_nulls && fill_nulls(call, &input) != AGT_OK) {
-        status = agt__error_nomem(err, ORIGIN);
+    if (!is_object) {
+        return agt__error_set(err, AGT_E_REJECTED, ORIGIN,
+                              "parameter \"%s\" cannot be filled in: the input is no object",
+                              explicit->parameter);
     }
-    if (status != AGT_OK) {
-        agt_value_unref(input);
-        return status;
+    agt_value *filler = NULL;
+    if (fill && collect_outputs(call, &filler) != AGT_OK) {
+        return agt__error_nomem(err, ORIGIN);
     }
-    call->bound = input;
-    return AGT_OK;
+    agt_status status = make_input(call, filler, &call->bound, err);
+    agt_value_unref(filler);
+    return status;
 }

@@ -56,7 +56,7 @@ typedef struct agt__call_extra {
     agt__options *options; /* of this call; NULL = the graph's */
     agt__settled_fn on_settled;
     void *user_data;
-    agt__binding *bindings;
+    agt__binding *bindings, *last_binding;
     char *unknown_tool; /* name of a tool nobody knows */
     char *call_id;      /* the model's name of the call, for the span */
     bool fill_nulls;    /* execute_parallel's rule */

@@ -364,43 +364,54 @@ int64_t agt__tool_get_cost_nanousd(const agt_tool *tool)
 
 /* ---- dependencies between tools ------------------------------------------------------------ */
 
-/* Whether @from leads to @to over declared dependencies; the way is written to @way, backwards.
- * Depth is bounded by the number of tools: the graph has no cycle before this edge. */
-static bool leads_to(const agt_executor *executor, const agt_tool *from, const agt_tool *to,
-                     agt__buffer *way)
+/* Whether @from leads to @to over declared dependencies: breadth first, each tool once. The tools
+ * on the way know from where they were reached. */
+static bool leads_to(agt_executor *executor, agt_tool *from, const agt_tool *to)
 {
-    if (from == to) {
-        agt__buffer_add_text(way, from->name);
-        return true;
-    }
-    for (size_t i = 0; i < executor->dependency_count; i++) {
-        const agt__tool_dependency *dependency = &executor->dependencies[i];
-        if (dependency->tool == from && leads_to(executor, dependency->depends_on, to, way)) {
-            agt__buffer_add_format(way, " \xE2\x86\x92 %s", from->name);
-            return true;
+    uint64_t search = ++executor->searches;
+    agt_tool *last = from;
+    from->reached_in = search;
+    from->reached_from = NULL;
+    from->next_reached = NULL;
+    for (agt_tool *at = from; at != NULL && at != to; at = at->next_reached) {
+        for (size_t i = at->first_dependency; i != 0; i = executor->dependencies[i - 1].next) {
+            agt_tool *next = executor->dependencies[i - 1].depends_on;
+            if (next->reached_in == search) {
+                continue;
+            }
+            next->reached_in = search;
+            next->reached_from = at;
+            next->next_reached = NULL;
+            last->next_reached = next;
+            last = next;
         }
     }
-    return false;
+    return to->reached_in == search;
+}
+
+/* The search for @tool has reached it. */
+static agt_status report_cycle(const agt_executor *executor, const agt_tool *tool,
+                               const agt_tool *depends_on, agt_error *err)
+{
+    agt__buffer way;
+    agt__buffer_init(&way, executor->allocator, 4096);
+    for (const agt_tool *at = tool; at != NULL; at = at->reached_from) {
+        agt__buffer_add_format(&way, "%s \xE2\x86\x92 ", at->name);
+    }
+    (void)agt__error_set(err, AGT_E_CYCLE, ORIGIN, "\"%s\" cannot depend on \"%s\": %s%s",
+                         tool->name, depends_on->name, agt__buffer_text(&way), tool->name);
+    agt__buffer_deinit(&way);
+    return AGT_E_CYCLE;
 }
 
 static agt_status add_dependency(agt_executor *executor, agt_tool *tool, agt_tool *depends_on,
                                  agt_error *err)
 {
-    agt__buffer way;
-    agt__buffer_init(&way, executor->allocator, 4096);
-    bool cycle = leads_to(executor, depends_on, tool, &way);
-    if (cycle) {
-        (void)agt__error_set(err, AGT_E_CYCLE, ORIGIN,
-                             "\"%s\" cannot depend on \"%s\": %s \xE2\x86\x92 %s", tool->name,
-                             depends_on->name, agt__buffer_text(&way), tool->name);
+    if (leads_to(executor, depends_on, tool)) {
+        return report_cycle(executor, tool, depends_on, err);
     }
-    agt__buffer_deinit(&way);
-    if (cycle) {
-        return AGT_E_CYCLE;
-    }
-    for (size_t i = 0; i < executor->dependency_count; i++) {
-        if (executor->dependencies[i].tool == tool &&
-            executor->dependencies[i].depends_on == depends_on) {
+    for (size_t i = tool->first_dependency; i != 0; i = executor->dependencies[i - 1].next) {
+        if (executor->dependencies[i - 1].depends_on == depends_on) {
             return AGT_OK;
         }
     }
@@ -409,7 +420,9 @@ static agt_status add_dependency(agt_executor *executor, agt_tool *tool, agt_too
                            sizeof(*executor->dependencies), SIZE_MAX) != AGT_OK) {
         return agt__error_nomem(err, ORIGIN);
     }
-    executor->dependencies[executor->dependency_count++] = (agt__tool_dependency){tool, depends_on};
+    executor->dependencies[executor->dependency_count++] =
+        (agt__tool_dependency){tool, depends_on, tool->first_dependency};
+    tool->first_dependency = executor->dependency_count;
     return AGT_OK;
 }
 

@@ -17,11 +17,18 @@ struct agt_tool {
     char *description; /* NULL = none */
     int64_t cost_nanousd;
     void (*release)(void *user_data);
+
+    /* Guarded by the executor's mutex. */
+    size_t first_dependency; /* its number in executor->dependencies plus 1; 0 = none */
+    uint64_t reached_in;     /* the last search that came by, */
+    agt_tool *reached_from;  /* from where, */
+    agt_tool *next_reached;  /* and where that one went next */
 };
 
 typedef struct agt__tool_dependency {
     agt_tool *tool;
     agt_tool *depends_on;
+    size_t next; /* of the same tool; number plus 1, 0 = last */
 } agt__tool_dependency;
 
 struct agt_executor {
@@ -38,6 +45,7 @@ struct agt_executor {
     agt__map tools;        /* of agt_tool */
     agt__tool_dependency *dependencies;
     size_t dependency_count, dependency_capacity;
+    uint64_t searches;          /* for cycles, so far */
     agt_execution_metrics last; /* of the last execute_parallel */
     bool has_last;
 };

@@ -22,6 +22,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "base/value.h"
 
 #include <string.h>
@@ -522,29 +523,31 @@ agt_status agt_graph_add_dependency(agt_graph *graph, agt_call_id call, agt_call
     return status;
 }
 
-static agt_status add_binding(agt_graph *graph, uint32_t index, const char *parameter,
-                              uint32_t from, const char *pointer, agt_error *err)
+agt_status agt__call_add_binding(agt__call *call, const char *parameter, uint32_t from,
+                                 const char *pointer)
 {
-    agt__call_extra *extra = agt__call_need_extra(agt__graph_get_call(graph, index));
-    agt__binding *binding =
-        extra != NULL ? agt__calloc(graph->allocator, 1, sizeof(*binding)) : NULL;
+    const agt_allocator *allocator = call->graph->allocator;
+    agt__call_extra *extra = agt__call_need_extra(call);
+    agt__binding *binding = extra != NULL ? agt__calloc(allocator, 1, sizeof(*binding)) : NULL;
     if (binding == NULL) {
-        return agt__error_nomem(err, ORIGIN);
+        return AGT_E_NOMEM;
     }
     binding->from = from;
-    binding->parameter = agt__strdup(graph->allocator, parameter);
-    binding->pointer = agt__strdup(graph->allocator, pointer);
-    if (binding->parameter == NULL || binding->pointer == NULL) {
-        agt__free(graph->allocator, binding->parameter);
-        agt__free(graph->allocator, binding->pointer);
-        agt__free(graph->allocator, binding);
-        return agt__error_nomem(err, ORIGIN);
+    binding->parameter = agt__strdup(allocator, parameter);
+    binding->pointer = agt__strdup(allocator, pointer);
+    if ((parameter != NULL && binding->parameter == NULL) ||
+        (pointer != NULL && binding->pointer == NULL)) {
+        agt__free(allocator, binding->parameter);
+        agt__free(allocator, binding->pointer);
+        agt__free(allocator, binding);
+        return AGT_E_NOMEM;
     }
-    agt__binding **last = &extra->bindings;
-    while (*last != NULL) {
-        last = &(*last)->next;
+    if (extra->last_binding != NULL) {
+        extra->last_binding->next = binding;
+    } else {
+        extra->bindings = binding;
     }
-    *last = binding;
+    extra->last_binding = binding;
     return AGT_OK;
 }
 
@@ -553,6 +556,9 @@ agt_status agt_graph_add_binding(agt_graph *graph, agt_call_id call, const char 
 {
     if (parameter == NULL || pointer == NULL) {
         return agt__error_set(err, AGT_E_INVALID, ORIGIN, "parameter and pointer are required");
+    }
+    if (!agt__utf8_is_valid(parameter, strlen(parameter))) {
+        return agt__error_set(err, AGT_E_SYNTAX, ORIGIN, "a parameter's name is UTF-8");
     }
     if (pointer[0] != '\0' && pointer[0] != '/') {
         return agt__error_set(err, AGT_E_SYNTAX, ORIGIN,
@@ -565,7 +571,10 @@ agt_status agt_graph_add_binding(agt_graph *graph, agt_call_id call, const char 
     }
     status = add_edge(graph, call, from, err);
     if (status == AGT_OK) {
-        status = add_binding(graph, call, parameter, from, pointer, err);
+        status = agt__call_add_binding(agt__graph_get_call(graph, call), parameter, from, pointer);
+        if (status != AGT_OK) {
+            (void)agt__error_nomem(err, ORIGIN);
+        }
     }
     end_change(graph, locked);
     return status;

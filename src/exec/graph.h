@@ -122,6 +122,11 @@ const char *agt__graph_get_run_name(const agt_graph *graph);
 /** The call's extra part, made if need be; NULL if there is no memory. */
 agt__call_extra *agt__call_need_extra(agt__call *call);
 
+/** Bind @parameter of a call to the part @pointer of the output of call @from; both NULL: a source
+ * of execute_parallel's nulls. @return AGT_OK; AGT_E_NOMEM */
+agt_status agt__call_add_binding(agt__call *call, const char *parameter, uint32_t from,
+                                 const char *pointer);
+
 /** Options the call runs under. */
 const agt_call_options *agt__call_options(const agt__call *call);
 

@@ -1,28 +1,27 @@
 /*
- * At most so many calls of an executor at a time. Waiting calls stand in a list ordered by
- * priority, then by age; a slot that becomes free wakes the first, and nobody passes it. A call
- * holds its slot from its start to the end of its last attempt; agents and graphs that wait for
- * calls of their own hold none, or they could wait for themselves for ever: only operations of kind
- * "agent" pass without a slot.
+ * At most so many calls of an executor at a time. Waiting calls stand in a heap ordered by
+ * priority, then by age: that of the timers, with the priority for the time. A slot that becomes
+ * free wakes the first, and nobody passes it. A call holds its slot from its start to the end of
+ * its last attempt; agents and graphs that wait for calls of their own hold none, or they could
+ * wait for themselves for ever: only operations of kind "agent" pass without a slot.
  */
 #include "base/error.h"
-#include "base/list.h"
+#include "base/heap.h"
 #include "base/mem.h"
 #include "exec/graph.h"
 
 #include <string.h>
 
 typedef struct waiting_call {
-    agt__link link; /* first */
+    agt__timer place; /* first; never fires */
     agt__call *call;
-    int32_t priority;
 } waiting_call;
 
 typedef struct slots_policy {
     agt__policy policy; /* first */
     const agt_allocator *allocator;
     uint32_t free;
-    agt__link waiting; /* of waiting_call, in the order in which they will go */
+    agt__heap waiting; /* of waiting_call; the first is the next to go */
 } slots_policy;
 
 static slots_policy *slots_of(agt__policy *policy)
@@ -36,17 +35,20 @@ static bool slots_apply(const agt__policy *policy, const agt__call *call)
     return strcmp(agt__call_get_operation(call)->table->kind, "agent") != 0;
 }
 
-static void add_in_order(slots_policy *slots, waiting_call *waiting)
+static waiting_call *first_waiting(const slots_policy *slots)
 {
-    agt__link *before = slots->waiting.previous;
-    while (before != &slots->waiting &&
-           ((waiting_call *)(void *)before)->priority < waiting->priority) {
-        before = before->previous;
-    }
-    waiting->link.previous = before;
-    waiting->link.next = before->next;
-    before->next->previous = &waiting->link;
-    before->next = &waiting->link;
+    return (waiting_call *)(void *)agt__heap_first(&slots->waiting);
+}
+
+/* The higher the priority, the earlier. */
+static uint64_t rank_of(const agt__call *call)
+{
+    return (uint64_t)(INT32_MAX - (int64_t)agt__call_get_options(call)->priority);
+}
+
+static void never_fire(agt__timer *place)
+{
+    (void)place;
 }
 
 static agt__admit wait_for_slot(slots_policy *slots, agt__call *call, agt__admission *admission)
@@ -57,14 +59,17 @@ static agt__admit wait_for_slot(slots_policy *slots, agt__call *call, agt__admis
     }
     waiting_call *waiting =
         slot != NULL ? agt__calloc(slots->allocator, 1, sizeof(*waiting)) : NULL;
-    if (waiting == NULL) {
+    if (waiting != NULL) {
+        waiting->place.fire = never_fire;
+    }
+    if (waiting == NULL ||
+        agt__heap_start(&slots->waiting, &waiting->place, rank_of(call)) != AGT_OK) {
+        agt__free(slots->allocator, waiting);
         admission->outcome = AGT_OUTCOME_ERROR;
         (void)agt__error_nomem(&admission->error, "exec");
         return AGT__ADMIT_REFUSE;
     }
     waiting->call = call;
-    waiting->priority = agt__call_get_options(call)->priority;
-    add_in_order(slots, waiting);
     *slot = waiting;
     return AGT__ADMIT_PARK;
 }
@@ -74,7 +79,7 @@ static void stop_waiting(slots_policy *slots, agt__call *call)
     void **slot = agt__call_get_slot(call, &slots->policy);
     if (slot != NULL && *slot != NULL) {
         waiting_call *waiting = *slot;
-        agt__list_remove(&waiting->link);
+        agt__heap_stop(&slots->waiting, &waiting->place);
         agt__free(slots->allocator, waiting);
         *slot = NULL;
     }
@@ -82,18 +87,17 @@ static void stop_waiting(slots_policy *slots, agt__call *call)
 
 /* Whether nobody waits who goes before @call: a free slot is somebody's turn already, and one who
  * came in front of him without taking it would leave both waiting. */
-static bool is_next(slots_policy *slots, const agt__call *call)
+static bool is_next(const slots_policy *slots, const agt__call *call)
 {
-    const waiting_call *first = (waiting_call *)(void *)agt__list_first(&slots->waiting);
-    return first == NULL || first->call == call ||
-           first->priority < agt__call_get_options(call)->priority;
+    const waiting_call *first = first_waiting(slots);
+    return first == NULL || first->call == call || first->place.due_ns > rank_of(call);
 }
 
-static void wake_first(slots_policy *slots)
+static void wake_first(const slots_policy *slots)
 {
-    agt__link *first = agt__list_first(&slots->waiting);
+    const waiting_call *first = first_waiting(slots);
     if (slots->free > 0 && first != NULL) {
-        agt__call_wake(((waiting_call *)(void *)first)->call);
+        agt__call_wake(first->call);
     }
 }
 
@@ -133,6 +137,7 @@ static void slots_forget(agt__policy *policy, agt__call *call)
 
 static void slots_destroy(agt__policy *policy)
 {
+    agt__heap_deinit(&slots_of(policy)->waiting);
     agt__free(slots_of(policy)->allocator, policy);
 }
 
@@ -156,7 +161,7 @@ agt_status agt__policy_new_slots(const agt_allocator *allocator, uint32_t parall
     slots->policy.table = &slots_table;
     slots->allocator = allocator;
     slots->free = parallel_max;
-    agt__list_init(&slots->waiting);
+    agt__heap_init(&slots->waiting, allocator);
     *ret_policy = &slots->policy;
     return AGT_OK;
 }

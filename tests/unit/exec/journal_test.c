@@ -424,12 +424,46 @@ static void the_seam_survives_torture(void **state)
     agt_test_torture(journalled_run, NULL);
 }
 
+/* A call that was cancelled while it waited for a slot, and now waits for its record, waits for
+ * nothing else any more: a slot that becomes free is not for it. */
+static void records_are_waited_for_by_calls_that_wanted_a_slot(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    test_journal journal = {.parks_results = true, .journal.table = &journal_table};
+    agt_executor_config config = AGT_CONFIG(agt_executor_config, .parallel_max = 1);
+    assert_int_equal(agt_test_engine_init(&engine, NULL, true, &config), AGT_OK);
+    agt__executor_set_journal(engine.executor, &journal.journal);
+    agt_task *tasks[3];
+    for (size_t i = 0; i < 3; i++) {
+        agt_graph *graph = agt_test_new_graph(&engine, NULL);
+        (void)agt_test_add(graph, "async", "{\"ms\": 100}", NULL);
+        assert_int_equal(agt_graph_start(graph, NULL, &tasks[i], NULL), AGT_OK);
+        agt_graph_unref(graph);
+        assert_int_equal(agt_task_wait(tasks[i], 1), AGT_E_TIMEOUT);
+    }
+    agt_task_cancel(tasks[1]);
+    assert_int_equal(agt_task_wait(tasks[1], 150),
+                     AGT_E_TIMEOUT); /* the first one's slot is free */
+    assert_int_equal(agt_task_wait(tasks[2], 100), AGT_E_TIMEOUT); /* and was the third one's */
+    assert_int_equal(journal.waiting_count, 3);
+    assert_int_equal(agt_runtime_run_after(engine.runtime, 0, synced, &journal), AGT_OK);
+    for (size_t i = 0; i < 3; i++) {
+        agt_results *results = agt_test_finish(tasks[i]);
+        agt_test_expect(results, 0, i == 1 ? AGT_OUTCOME_CANCELLED : AGT_OUTCOME_OK, NULL);
+        agt_results_unref(results);
+    }
+    forget_records(&journal);
+    agt_test_engine_deinit(&engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intents_come_before_starts_and_results_before_dependents),
         cmocka_unit_test(calls_wait_for_the_journal),
         cmocka_unit_test(cancelled_calls_wait_for_the_journal_too),
+        cmocka_unit_test(records_are_waited_for_by_calls_that_wanted_a_slot),
         cmocka_unit_test(known_results_are_not_computed_again),
         cmocka_unit_test(resumed_outputs_are_tainted),
         cmocka_unit_test(what_the_journal_cannot_record_fails),

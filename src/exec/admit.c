@@ -143,16 +143,15 @@ static void set_result_without_attempt(agt__call *call, agt_outcome outcome, agt
 static bool ask_intent(agt__call *call, agt__call **next)
 {
     agt__journal *journal = journal_of(call);
-    const uint8_t *key;
     agt_error err;
     agt_outcome known = AGT_OUTCOME_NONE;
     agt_value *output = NULL;
     if (journal == NULL || call->extra->journalled) {
         return true;
     }
-    agt_status status = agt__call_get_key(call, &key);
+    agt_status status = agt__call_keep_key(call);
     if (status == AGT_OK) {
-        status = journal->table->intent(journal, call, key, &known, &output);
+        status = journal->table->intent(journal, call, call->extra->key, &known, &output);
     }
     switch (status) {
     case AGT_OK:
@@ -183,14 +182,13 @@ static bool ask_intent(agt__call *call, agt__call **next)
 static bool tell_result(agt__call *call)
 {
     agt__journal *journal = journal_of(call);
-    const uint8_t *key;
     agt_error err;
     if (journal == NULL || !call->extra->journalled) {
         return true;
     }
-    agt_status status = agt__call_get_key(call, &key);
+    agt_status status = agt__call_keep_key(call);
     if (status == AGT_OK) {
-        status = journal->table->result(journal, call, key);
+        status = journal->table->result(journal, call, call->extra->key);
     }
     if (status == AGT_E_BUSY) {
         park(call, AGT__DOOR_RESULT, 0);

@@ -609,6 +609,14 @@ void agt__attempt_cancel_all(agt_graph *graph)
     agt_graph_unref(graph);
 }
 
+/* Whether it is an attempt of this call, which waits for it. The call of one that is on a worker
+ * may change meanwhile, but not from or to one that is not plain. */
+static bool is_attempt_of(agt__live *live, const agt__call *call)
+{
+    return live->attempt.is_blocking ? agt__blocking_get_call((agt__blocking *)(void *)live) == call
+                                     : live->attempt.call == call;
+}
+
 void agt__attempt_cancel_call(agt__call *call)
 {
     agt_graph *graph = call->graph;
@@ -618,10 +626,8 @@ void agt__attempt_cancel_call(agt__call *call)
     begin_turn(graph, &mark);
     while ((live = first_in_turn(graph, &mark)) != NULL) {
         had_its_turn(graph, live);
-        bool is_its = live->attempt.is_blocking
-                          ? agt__blocking_get_call((agt__blocking *)(void *)live) == call
-                          : live->attempt.call == call;
-        agt__call *next = is_its ? end_from_outside(live, AGT__ENDING_CANCEL) : NULL;
+        agt__call *next =
+            is_attempt_of(live, call) ? end_from_outside(live, AGT__ENDING_CANCEL) : NULL;
         if (next != NULL) {
             agt__engine_push(next, true);
         }
@@ -664,8 +670,7 @@ void agt__attempt_end_others(agt__call *call, const agt_tool_call *winner, agt__
     while (link != &call->graph->live) {
         agt__live *live = live_of_link(link);
         link = link->next;
-        /* Only the loop sets the call of an attempt that has a rival: it is not plain. */
-        if (live->attempt.call == call && &live->attempt != winner) {
+        if (&live->attempt != winner && is_attempt_of(live, call)) {
             end_other(live, ending);
             link = call->graph->live.next; /* the list may have changed: begin again */
         }

@@ -53,7 +53,7 @@ static void claim_for_loop(agt__blocking *blocking, agt__ending ending)
 const agt__call *agt__blocking_get_call(agt__blocking *blocking)
 {
     (void)pthread_mutex_lock(&blocking->mutex);
-    const agt__call *call = blocking->claimed ? NULL : blocking->live.attempt.call;
+    const agt__call *call = blocking->live.attempt.call;
     (void)pthread_mutex_unlock(&blocking->mutex);
     return call;
 }
@@ -171,6 +171,7 @@ static bool settle_on_worker(agt__blocking *blocking, agt__call *call)
     agt_graph *graph = attempt->graph;
     for (;;) {
         agt__attempt_conclude(attempt, agt__runtime_now_ns(graph->runtime));
+        agt__blocking_forget(blocking); /* the next run may begin behind it */
         call = prepare_next(agt__engine_finish(call, true));
         if (call == NULL || !take_up(blocking, call)) {
             return false;
@@ -232,9 +233,9 @@ static void fire_blocking_due(agt__timer *timer)
     agt__blocking *blocking =
         (agt__blocking *)(void *)((char *)timer - offsetof(agt__blocking, live.due_timer));
     agt_tool_call *attempt = &blocking->live.attempt;
+    (void)pthread_mutex_lock(&blocking->mutex);
     agt_graph *graph = agt__graph_ref(attempt->graph);
     uint64_t now = agt__runtime_now_ns(graph->runtime);
-    (void)pthread_mutex_lock(&blocking->mutex);
     bool over = blocking->claimed;
     bool due = !over && attempt->due_ns <= now;
     blocking->armed_ns = UINT64_MAX;

@@ -604,9 +604,13 @@ static void run_job(agt__job *job)
     agt_graph_unref(graph);
 }
 
-void agt__engine_start(agt_graph *graph)
+void agt__engine_init(agt_graph *graph)
 {
     graph->job.run = run_job;
+}
+
+void agt__engine_start(agt_graph *graph)
+{
     atomic_store_explicit(&graph->started, true, memory_order_release);
     agt__engine_poke(graph);
 }

@@ -79,6 +79,7 @@ agt_status agt__graph_new(agt_runtime *runtime, agt_executor *executor,
     graph->roots = &graph->first_roots;
     graph->root_words = 1;
     agt__list_init(&graph->live);
+    agt__engine_init(graph);
     atomic_init(&graph->refs, 1);
     *ret_graph = graph;
     return AGT_OK;

@@ -140,13 +140,18 @@ void agt__call_rearm(agt__call *call);
  * message; AGT_E_NOMEM */
 agt_status agt__call_bind(agt__call *call, agt_error *err);
 
-/** The call's deterministic key. @return AGT_OK; AGT_E_NOMEM */
-agt_status agt__call_get_key(agt__call *call, const uint8_t **ret_key);
+/** The call's deterministic key. @return AGT_OK; AGT_E_NOMEM @threads any, while the call runs */
+agt_status agt__call_get_key(const agt__call *call, uint8_t ret_key[32]);
+/** Keep it in the call's extra part. @return AGT_OK; AGT_E_NOMEM @threads the owner's */
+agt_status agt__call_keep_key(agt__call *call);
 
 /** Where calls of this graph ask to be admitted: stage @index, NULL beyond the last. */
 agt__policy *agt__graph_get_policy(const agt_graph *graph, size_t index);
 
 /* ---- engine.c: from ready to settled ------------------------------------------------------- */
+
+/** Set up a new graph's part in the engine, once: a job may still be queued when it runs again. */
+void agt__engine_init(agt_graph *graph);
 
 /** Begin the run: everything is set up. @threads any */
 void agt__engine_start(agt_graph *graph);
@@ -274,7 +279,8 @@ agt__call *agt__attempt_leave(agt__call *call);
  * @return as agt__engine_finish() */
 agt__call *agt__blocking_start(agt__call *call);
 
-/** The call it runs now, or waits to run; only good for comparing. */
+/** The call it runs now, or waits to run, or whose end it has for the loop; only good for
+ * comparing. */
 const agt__call *agt__blocking_get_call(agt__blocking *blocking);
 
 /** Stop waiting for it: @return its call, which is the caller's to settle now; NULL if the worker

@@ -3,7 +3,9 @@
  * number in the graph, what it runs and the canonical form of its input. The same call has the same
  * key in every attempt and in a resumed run, and no two calls of a run share one.
  *
- * Computed when first asked for: most runs never ask.
+ * Computed when asked for: most runs never ask. A tool that asks does so on its own thread while
+ * the loop may look at the call, so asking changes nothing; only the doors, which need the key
+ * again and again, keep it.
  */
 #include "exec/graph.h"
 
@@ -21,13 +23,13 @@ static void put_u32(uint8_t bytes[4], uint32_t number)
 /* What the call is part of: the outer call's key, or the run's identity. */
 static agt_status add_scope(EVP_MD_CTX *digest, const agt_graph *graph)
 {
-    const uint8_t *outer = NULL;
+    uint8_t outer[32];
     if (graph->within != NULL && graph->within->call != NULL) {
-        agt_status status = agt__call_get_key(graph->within->call, &outer);
+        agt_status status = agt__call_get_key(graph->within->call, outer);
         if (status != AGT_OK) {
             return status;
         }
-        return EVP_DigestUpdate(digest, outer, 32) == 1 ? AGT_OK : AGT_E_NOMEM;
+        return EVP_DigestUpdate(digest, outer, sizeof(outer)) == 1 ? AGT_OK : AGT_E_NOMEM;
     }
     const char *conversation = graph->options.given.conversation;
     int ok = EVP_DigestUpdate(digest, graph->name, strlen(graph->name) + 1);
@@ -54,7 +56,7 @@ static agt_status add_definition(EVP_MD_CTX *digest, const agt__operation *opera
     return ok == 1 ? AGT_OK : AGT_E_NOMEM;
 }
 
-static agt_status compute(agt__call *call, EVP_MD_CTX *digest, uint8_t key[32])
+static agt_status compute(const agt__call *call, EVP_MD_CTX *digest, uint8_t key[32])
 {
     uint8_t number[4];
     uint8_t input[32];
@@ -78,21 +80,31 @@ static agt_status compute(agt__call *call, EVP_MD_CTX *digest, uint8_t key[32])
     return ok == 1 ? AGT_OK : AGT_E_NOMEM;
 }
 
-agt_status agt__call_get_key(agt__call *call, const uint8_t **ret_key)
+agt_status agt__call_get_key(const agt__call *call, uint8_t ret_key[32])
+{
+    const agt__call_extra *extra = call->extra;
+    if (extra != NULL && extra->has_key) {
+        memcpy(ret_key, extra->key, sizeof(extra->key));
+        return AGT_OK;
+    }
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    agt_status status = digest != NULL ? compute(call, digest, ret_key) : AGT_E_NOMEM;
+    EVP_MD_CTX_free(digest);
+    return status;
+}
+
+agt_status agt__call_keep_key(agt__call *call)
 {
     agt__call_extra *extra = agt__call_need_extra(call);
     if (extra == NULL) {
         return AGT_E_NOMEM;
     }
     if (!extra->has_key) {
-        EVP_MD_CTX *digest = EVP_MD_CTX_new();
-        agt_status status = digest != NULL ? compute(call, digest, extra->key) : AGT_E_NOMEM;
-        EVP_MD_CTX_free(digest);
+        agt_status status = agt__call_get_key(call, extra->key);
         if (status != AGT_OK) {
             return status;
         }
         extra->has_key = true;
     }
-    *ret_key = extra->key;
     return AGT_OK;
 }

@@ -73,13 +73,13 @@ agt_status agt_tool_call_get_key(const agt_tool_call *call, char ret_key[65])
 {
     static const char digits[] = "0123456789abcdef";
     agt__blocking *blocking = blocking_of(call);
-    const uint8_t *key = NULL;
+    uint8_t key[32];
     if (blocking != NULL) {
         (void)pthread_mutex_lock(&blocking->mutex);
     }
     /* A call that was settled without this attempt is not to be looked at any more. */
-    bool usable = call->call != NULL && (blocking == NULL || !blocking->claimed);
-    agt_status status = usable ? agt__call_get_key(call->call, &key) : AGT_E_CANCELLED;
+    bool usable = (blocking == NULL || !blocking->claimed) && call->call != NULL;
+    agt_status status = usable ? agt__call_get_key(call->call, key) : AGT_E_CANCELLED;
     for (size_t i = 0; status == AGT_OK && i < 32; i++) {
         ret_key[2 * i] = digits[key[i] >> 4];
         ret_key[2 * i + 1] = digits[key[i] & 15];

@@ -376,7 +376,12 @@ agt_status agt_runtime_close(agt_runtime *runtime, uint32_t timeout_ms, agt_erro
                             ? UINT64_MAX
                             : clock->get_monotonic_ns(clock->ctx) + (uint64_t)wait_ms * 1000000u;
     (void)pthread_mutex_lock(&runtime->close_mutex);
-    agt_status status = runtime->closed ? AGT_OK : close_once(runtime, deadline, err);
+    agt_status status = AGT_OK;
+    if (!runtime->closed) {
+        status = close_once(runtime, deadline, err);
+    } else {
+        pass_loop(runtime, deadline); /* callbacks of tasks may have been asked for since */
+    }
     (void)pthread_mutex_unlock(&runtime->close_mutex);
     return status;
 }

@@ -50,8 +50,10 @@ release: build
 	@tools/deps demo >&2
 	$(call build,release)
 
+# REPO goes by the environment, as it was typed: neither make nor the shell reads anything into it.
+demo: export override REPO := $(value REPO)
 demo: release
-	@REPO="$(REPO)" AGENT_BIN="$(CURDIR)/build/release/bin/agent" BUILD_DIR="$(CURDIR)/build/release" \
+	@AGENT_BIN="$(CURDIR)/build/release/bin/agent" BUILD_DIR="$(CURDIR)/build/release" \
 	    sh examples/repo_review/demo.sh
 
 test: dev

@@ -13,7 +13,8 @@
 #include <string.h>
 
 enum {
-    PATH_NAMES_MAX = 5
+    PATH_NAMES_MAX = 5,
+    PATH_PIECE_NS_MIN = 50 * 1000 /* what is shorter would be printed as 0.0 ms */
 };
 
 typedef struct interval {
@@ -23,7 +24,6 @@ typedef struct interval {
 typedef struct times {
     uint64_t wall_ns;
     uint64_t answered_ns; /* with a tool running that answered  */
-    uint64_t critical_ns; /* on the critical path               */
     size_t tools;         /* calls, those that failed included  */
 } times;
 
@@ -152,7 +152,7 @@ static void write_longest(FILE *file, const agt_value *spans, const agt_profile 
                 index = i;
             }
         }
-        if (longest == 0) {
+        if (longest < PATH_PIECE_NS_MIN) {
             break;
         }
         piece name = short_name(agt_value_get_item(spans, index));
@@ -180,7 +180,13 @@ static void write_critical_path(FILE *file, const run *everything)
 /* ---- writing ----------------------------------------------------------------------------------
  */
 
-/* A word of a command line, so that a shell reads it back as it is. */
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7F;
+}
+
+/* A word of a command line, so that a shell reads it back as it is: in plain quotes, which all
+ * shells know, unless there are control characters in it. */
 static void write_word(FILE *file, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -189,11 +195,17 @@ static void write_word(FILE *file, const char *word)
         (void)fprintf(file, " %s", word);
         return;
     }
-    (void)fputs(" $'", file);
+    bool has_controls = false;
+    for (const char *at = word; *at != '\0'; at++) {
+        has_controls = has_controls || is_control(at[0]);
+    }
+    (void)fputs(has_controls ? " $'" : " '", file);
     for (; *word != '\0'; word++) {
         unsigned char c = (unsigned char)*word;
-        if (c < 0x20 || c == 0x7F || c == '\'' || c == '\\') {
+        if (has_controls && (is_control(*word) || c == '\'' || c == '\\')) {
             (void)fprintf(file, "\\%03o", c);
+        } else if (c == '\'') {
+            (void)fputs("'\\''", file);
         } else {
             (void)fputc(c, file);
         }
@@ -201,22 +213,34 @@ static void write_word(FILE *file, const char *word)
     (void)fputc('\'', file);
 }
 
-static void write_run_command(FILE *file, const figures_config *config, const char *slots)
+static void write_run_command(FILE *file, const figures_config *config, unsigned slots)
 {
     (void)fputs("                   ", file);
     write_word(file, config->program);
-    (void)fprintf(file, " --slots %s", slots);
+    (void)fprintf(file, " --slots %u", slots);
+    for (size_t i = 0; config->options[i] != NULL; i++) {
+        write_word(file, config->options[i]);
+    }
+    (void)fputs(" --", file);
     write_word(file, config->config->path);
     (void)fputs(" >/dev/null\n", file);
 }
 
-static void write_agent_command(FILE *file, const figures_config *config, const char *verb)
+/* By the id of the run: the commands above make it a run of the past. */
+static void write_agent_command(FILE *file, const figures_config *config, const char *verb,
+                                const run *about)
 {
+    piece id = get_text(about->trace, "id");
     (void)fputs("                   ", file);
     write_word(file, config->agent);
-    (void)fprintf(file, " %s --store", verb);
+    (void)fprintf(file, " %s %.*s --store", verb, (int)id.length, id.bytes);
     write_word(file, config->config->store);
     (void)fputc('\n', file);
+}
+
+static double seconds(uint64_t ns)
+{
+    return (double)ns / 1e9;
 }
 
 static double by(uint64_t a, uint64_t b)
@@ -224,25 +248,38 @@ static double by(uint64_t a, uint64_t b)
     return b > 0 ? (double)a / (double)b : 0;
 }
 
+static void write_times(FILE *file, const char *name, const times *measured)
+{
+    (void)fprintf(file, "%-15s %9.3f s   %zu tool calls, ", name, seconds(measured->wall_ns),
+                  measured->tools);
+}
+
+static void write_answered(FILE *file, const times *measured)
+{
+    (void)fprintf(file,
+                  "  answering     %9.3f s   with a tool running that answered: without "
+                  "`watch`, which only waits\n",
+                  seconds(measured->answered_ns));
+}
+
 static void write_comparison(FILE *file, const figures_config *config, const times *all,
                              const run *one_slot)
 {
     times one = measure(one_slot);
-    (void)fprintf(file, "one slot        %9.3f s   the same %zu tool calls, one at a time\n",
-                  (double)one.wall_ns / 1e9, one.tools);
-    write_run_command(file, config, "1");
-    (void)fprintf(file, "speed-up        %9.2f x   %.3f s / %.3f s, the two lines above\n",
-                  by(one.wall_ns, all->wall_ns), (double)one.wall_ns / 1e9,
-                  (double)all->wall_ns / 1e9);
-    (void)fprintf(file,
-                  "  without waits %9.2f x   %.3f s / %.3f s: time with a tool running that "
-                  "answered (`watch` only waits)\n",
-                  by(one.answered_ns, all->answered_ns), (double)one.answered_ns / 1e9,
-                  (double)all->answered_ns / 1e9);
+    write_times(file, "one slot", &one);
+    (void)fprintf(file, "one at a time\n");
+    write_answered(file, &one);
+    write_run_command(file, config, 1);
+    (void)fprintf(file, "speed-up        %9.2f x   %.3f s / %.3f s, wall time\n",
+                  by(one.wall_ns, all->wall_ns), seconds(one.wall_ns), seconds(all->wall_ns));
+    (void)fprintf(file, "  without waits %9.2f x   %.3f s / %.3f s, answering\n",
+                  by(one.answered_ns, all->answered_ns), seconds(one.answered_ns),
+                  seconds(all->answered_ns));
 }
 
-static void write_costs(FILE *file, const figures_config *config, const agt_costs *costs)
+static void write_costs(FILE *file, const figures_config *config, const run *about)
 {
+    const agt_costs *costs = &about->costs;
     (void)fprintf(file,
                   "tokens          %9llu     simulated: about one per four bytes of what a model "
                   "would have been sent and said; %llu real\n",
@@ -250,24 +287,23 @@ static void write_costs(FILE *file, const figures_config *config, const agt_cost
                   (unsigned long long)costs->total_tokens);
     (void)fprintf(file, "cost            %9.4f USD simulated; %.4f USD real\n",
                   (double)costs->simulated_nanousd / 1e9, (double)costs->total_nanousd / 1e9);
-    write_agent_command(file, config, "costs --run last");
+    write_agent_command(file, config, "costs --run", about);
 }
 
 void figures_write(FILE *file, const figures_config *config, const run *everything,
                    const run *one_slot)
 {
     times all = measure(everything);
-    char slots[16];
-    snprintf(slots, sizeof(slots), "%u", config->config->slots);
-    (void)fprintf(file, "\nwall time       %9.3f s   %zu tool calls, %s\n",
-                  (double)all.wall_ns / 1e9, all.tools,
-                  config->config->slots == 0 ? "as parallel as their dependencies allow"
-                                             : "as parallel as the slots allow");
-    write_run_command(file, config, slots);
+    (void)fputc('\n', file);
+    write_times(file, "wall time", &all);
+    (void)fprintf(file, "as parallel as %s allow\n",
+                  config->config->slots == 0 ? "their dependencies" : "the slots");
+    write_answered(file, &all);
+    write_run_command(file, config, config->config->slots);
     if (one_slot != NULL) {
         write_comparison(file, config, &all, one_slot);
     }
     write_critical_path(file, everything);
-    write_agent_command(file, config, "trace show last");
-    write_costs(file, config, &everything->costs);
+    write_agent_command(file, config, "trace show", everything);
+    write_costs(file, config, everything);
 }

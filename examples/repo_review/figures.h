@@ -11,7 +11,7 @@ typedef struct figures_config {
     const char *program;
     const char *agent; /* the command of that name */
     const run_config *config;
-    const run_config *one_slot_config;
+    const char *const *options; /* to be said again, NULL-terminated */
 } figures_config;
 
 /** @param one_slot  the same review with one tool at a time; NULL if there was none */

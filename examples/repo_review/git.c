@@ -197,7 +197,9 @@ static agt_status register_question(agt_executor *git, const question *asked,
     return git_register(git, asked->name, arguments.items, &own, err);
 }
 
-/* One slice after the other, from the newest commit; the last one goes on to what is looked at. */
+/* One slice after the other, from the newest commit; the last one goes on to what is looked at. A
+ * commit at the edge of a shallow clone has lost its parents, so that git takes all its files for
+ * new: such commits are left out. */
 static agt_status register_slices(agt_executor *git, const repository *repo, const git_place *place,
                                   agt_error *err)
 {
@@ -212,7 +214,8 @@ static agt_status register_slices(agt_executor *git, const repository *repo, con
         snprintf(most, sizeof(most), "--max-count=%u", i + 1 < count && size < left ? size : left);
         const question slice = {names[i],
                                 {"log", skip, most, "--no-merges", "--no-renames", "--no-ext-diff",
-                                 "--no-textconv", "--numstat", "--format=tformat:*"},
+                                 "--no-textconv", "--numstat", "--format=tformat:*",
+                                 repo->is_shallow ? "--min-parents=1" : NULL},
                                 false};
         status = register_question(git, &slice, repo, place, err);
     }

@@ -6,6 +6,8 @@
  *
  * Both factors are 0 … 1: half for a file that every tenth commit touches, half for one of 32 KiB.
  *
+ * Text files only: nobody takes an image apart because it changes often.
+ *
  * This function asks nobody. It depends on the churn and the sizes by a declared dependency; when a
  * model calls all three at once, the engine fills in what the other two found.
  */
@@ -59,7 +61,13 @@ static const agt_value **sort_by_path(const agt_value *array, size_t *ret_count)
     return items;
 }
 
-/* The files that are in both lists: among the most changed, and among the largest of HEAD. */
+/* Whether a line of it ever changed. Of what is no text, git counts no lines. */
+static bool has_lines(const agt_value *churn)
+{
+    return get_count(churn, "added") + get_count(churn, "deleted") > 0;
+}
+
+/* The text files that are in both lists: among the most changed, and among the largest of HEAD. */
 static size_t find(hotspot *found, const agt_value *churn, const agt_value *const *sizes,
                    size_t size_count)
 {
@@ -69,7 +77,7 @@ static size_t find(hotspot *found, const agt_value *churn, const agt_value *cons
     for (size_t i = 0; i < agt_value_get_count(changed); i++) {
         const agt_value *file = agt_value_get_item(changed, i);
         const agt_value *const *size = bsearch(&file, sizes, size_count, sizeof(file), by_path);
-        if (size != NULL && commits > 0) {
+        if (size != NULL && commits > 0 && has_lines(file)) {
             hotspot *next = &found[count++];
             *next = (hotspot){.churn = file, .bytes = get_count(*size, "bytes")};
             next->share = get_number(file, "commits") / commits;

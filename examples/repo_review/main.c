@@ -17,7 +17,9 @@
 #include "report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +29,8 @@ enum {
     EXIT_USAGE = 2,   /* the command line is wrong; also: that is no repository */
     EXIT_CONFIG = 3,  /* the team file or the store is wrong                   */
     EXIT_PARTIAL = 8, /* a specialist could not say anything                   */
-    PATH_BYTES = 4096
+    PATH_BYTES = 4096,
+    REPEATED_MAX = 6 /* words: three options and what was said to each */
 };
 
 static const char usage[] =
@@ -41,19 +44,41 @@ static const char usage[] =
 
 typedef struct arguments {
     run_config config;
-    bool is_single; /* --slots was given */
+    bool is_single;                         /* --slots was given */
+    const char *repeated[REPEATED_MAX + 1]; /* other options that were, for the figures */
     char store[PATH_BYTES], one_slot_store[PATH_BYTES];
 } arguments;
 
-/* Say what is wrong. What is not ASCII stays; what a terminal would obey does not. */
-static void complain(const char *message)
+/* Say what is wrong, and why if @why is not "". What is not ASCII stays; what a terminal would obey
+ * does not, which are the control characters of ASCII and those that Unicode adds (C2 80 … C2 9F).
+ */
+static void complain(const char *what, const char *why)
 {
+    const char *const parts[] = {what, why[0] != '\0' ? ": " : "", why};
+    unsigned char last = 0;
     (void)fputs("repo_review: ", stderr);
-    for (; *message != '\0'; message++) {
-        unsigned char c = (unsigned char)*message;
-        (void)fputc(c < 0x20 || c == 0x7F ? '?' : c, stderr);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        for (const char *at = parts[i]; *at != '\0'; at++) {
+            unsigned char c = (unsigned char)*at;
+            bool is_control = c < 0x20 || c == 0x7F || (last == 0xC2 && c < 0xA0);
+            (void)fputc(is_control ? '?' : c, stderr);
+            last = c;
+        }
     }
     (void)fputc('\n', stderr);
+}
+
+/* A reader of the report that has gone is an error, not the end: temporary files are removed. And
+ * where a standard stream is closed the null device stands, opened the wrong way round, so that no
+ * store and no pipe of a tool takes its place and gets what is meant for it. */
+static void hold_streams(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
+        if (fcntl(file, F_GETFD) < 0 && errno == EBADF) {
+            (void)open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
 }
 
 /* ---- the command line -------------------------------------------------------------------------
@@ -61,7 +86,8 @@ static void complain(const char *message)
 
 static int fail_usage(const char *what, const char *found)
 {
-    (void)fprintf(stderr, "repo_review: %s%s\n%s", what, found, usage);
+    complain(what, found);
+    (void)fputs(usage, stderr);
     return EXIT_USAGE;
 }
 
@@ -101,6 +127,18 @@ static bool choose_stores(arguments *self, const char *name_given)
     return length > 0 && (size_t)length < sizeof(self->one_slot_store);
 }
 
+static void repeat(arguments *self, const char *option, const char *value)
+{
+    size_t count = 0;
+    for (; self->repeated[count] != NULL; count += 2) {
+        if (strcmp(self->repeated[count], option) == 0) {
+            break; /* given twice: the last one counts */
+        }
+    }
+    self->repeated[count] = option;
+    self->repeated[count + 1] = value;
+}
+
 static const struct option options[] = {
     {"slots", required_argument, NULL, 's'}, {"budget", required_argument, NULL, 'b'},
     {"store", required_argument, NULL, 'o'}, {"team", required_argument, NULL, 't'},
@@ -116,26 +154,28 @@ static int read_arguments(int argc, char **argv, arguments *self)
         if (letter == 's') {
             self->is_single = true;
             if (!read_slots(optarg, &self->config.slots)) {
-                return fail_usage("--slots: expected 0 to 1024, found ", optarg);
+                return fail_usage("--slots: expected 0 to 1024, found", optarg);
             }
         } else if (letter == 'b') {
             if (!read_money(optarg, &self->config.budget_nanousd)) {
-                return fail_usage("--budget: expected an amount of USD, found ", optarg);
+                return fail_usage("--budget: expected an amount of USD, found", optarg);
             }
+            repeat(self, "--budget", optarg);
         } else if (letter == 'o') {
             store = optarg;
+            repeat(self, "--store", optarg);
         } else if (letter == 't') {
             self->config.team = optarg;
+            repeat(self, "--team", optarg);
         } else if (letter == 'h') {
-            (void)fputs(usage, stdout);
-            return 0;
+            return fputs(usage, stdout) >= 0 && fflush(stdout) == 0 ? 0 : EXIT_NOTHING;
         } else {
             (void)fputs(usage, stderr);
             return EXIT_USAGE;
         }
     }
     if (argc - optind > 1) {
-        return fail_usage("expected one repository, found also ", argv[optind + 1]);
+        return fail_usage("expected one repository, found also", argv[optind + 1]);
     }
     self->config.path = optind < argc ? argv[optind] : ".";
     return choose_stores(self, store) ? -1 : fail_usage("--store: the name is too long", "");
@@ -168,16 +208,15 @@ static void print_figures(const arguments *given, const char *program, const run
     figures_config config = {.program = program,
                              .agent = agent != NULL ? agent : "agent",
                              .config = &given->config,
-                             .one_slot_config = &slow};
+                             .options = given->repeated};
     slow.slots = 1;
     slow.store = given->one_slot_store;
     bool has_second = !given->is_single && run_review(&slow, &one_slot, &err) == AGT_OK &&
                       one_slot.state == REPOSITORY_OK;
     if (!given->is_single && !has_second && interrupt_get_signal() == 0) {
-        complain("there is no second run to compare with");
-        complain(err.message);
+        complain("there is no second run to compare with", err.message);
     } else if (has_second && !agt_value_equals(done->found.facts, one_slot.found.facts)) {
-        complain("the two runs did not find the same");
+        complain("the two runs did not find the same", "");
     }
     figures_write(stderr, &config, done, has_second ? &one_slot : NULL);
     run_free(&one_slot);
@@ -196,15 +235,15 @@ static int run_and_print(const arguments *given, const char *program, run *done)
         return EXIT_NOTHING;
     }
     if (ran != AGT_OK) {
-        complain(err.message[0] != '\0' ? err.message : agt_status_get_text(ran));
+        complain(err.message[0] != '\0' ? err.message : agt_status_get_text(ran), "");
         return EXIT_CONFIG;
     }
     if (done->state != REPOSITORY_OK) {
-        complain(err.message);
+        complain(err.message, "");
         return done->state == REPOSITORY_NONE ? EXIT_USAGE : EXIT_NOTHING;
     }
     if (!print_report(done)) {
-        (void)fprintf(stderr, "repo_review: the report cannot be written: %s\n", strerror(errno));
+        complain("the report cannot be written", strerror(errno));
         return EXIT_NOTHING;
     }
     print_figures(given, program, done);
@@ -215,9 +254,10 @@ int main(int argc, char **argv)
 {
     arguments given;
     run done = {0};
+    hold_streams();
     int status = read_arguments(argc, argv, &given);
     if (status < 0 && !interrupt_begin()) {
-        complain("cannot wait for signals");
+        complain("cannot wait for signals", "");
         status = EXIT_NOTHING;
     }
     if (status < 0) {

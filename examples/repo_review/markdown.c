@@ -119,6 +119,11 @@ void md_text(FILE *file, piece text)
     }
 }
 
+void md_count(FILE *file, uint64_t count, const char *noun)
+{
+    (void)fprintf(file, "%llu %s%s", (unsigned long long)count, noun, count == 1 ? "" : "s");
+}
+
 /* ---- tables -----------------------------------------------------------------------------------
  */
 

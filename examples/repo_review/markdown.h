@@ -17,6 +17,8 @@ void md_code(FILE *file, piece text);
 
 /** @text as words of a paragraph. */
 void md_text(FILE *file, piece text);
+/** "1 file", "2 files". */
+void md_count(FILE *file, uint64_t count, const char *noun);
 
 enum {
     MD_COLUMNS_MAX = 8

@@ -51,24 +51,26 @@ static void write_top(FILE *file, const repository *repo, const review *found)
     paragraph(file, get_text(found->conclusion, "headline"));
     (void)fprintf(file, "Commit `%s`", repo->commit);
     if (commits != NULL) {
-        (void)fprintf(
-            file, ", %s%llu commits from ",
-            agt_value_get_bool(agt_value_get_member(commits, "is_cut"), false) ? "the newest " : "",
-            (unsigned long long)get_count(commits, "commits"));
+        bool is_cut = agt_value_get_bool(agt_value_get_member(commits, "is_cut"), false);
+        (void)fputs(is_cut ? ", the newest " : ", ", file);
+        md_count(file, get_count(commits, "commits"), "commit");
+        (void)fputs(" from ", file);
         md_text(file, get_text(commits, "first_day"));
         (void)fputs(" to ", file);
         md_text(file, get_text(commits, "last_day"));
     }
     (void)fprintf(file, ".%s%s\n\n", repo->is_bare ? " A bare repository." : "",
                   repo->is_shallow ? " **A shallow clone: older commits are not there, so commits, "
-                                     "authors and churn are those of its depth.**"
+                                     "authors and churn are those of its depth; what the oldest "
+                                     "of them changed is not known.**"
                                    : "");
     uint64_t missing = count_missing(found);
     if (missing > 0) {
-        (void)fprintf(file,
-                      "**%llu files could not be read: their objects are not there (a partial or "
-                      "damaged clone). What stands in them is not in this report.**\n\n",
-                      (unsigned long long)missing);
+        (void)fputs("**", file);
+        md_count(file, missing, "file");
+        (void)fputs(" could not be read, because objects are not there (a partial or damaged "
+                    "clone). What stands in them is not in this report.**\n\n",
+                    file);
     }
 }
 
@@ -148,8 +150,7 @@ static void write_votes(FILE *file, const agt_value *verdict)
         for (int column = 0; column < 4; column++) {
             md_cell(&table, "-");
         }
-        (void)fputs("abstains: ", table.cell);
-        md_text_cell(&table, get_text(voter, "reason"));
+        md_cell(&table, "**abstains**"); /* why stands with its answer */
     }
     md_print(&table, file);
 }

@@ -178,11 +178,12 @@ static void write_authors(FILE *file, const agt_value *fact)
 {
     static const char *const headings[] = {"Author", "Commits", "Share", NULL};
     md_table table;
-    (void)fprintf(file,
-                  "## Authors\n\nAuthors: **%llu**. Bus factor: **%llu**, so many made half of all "
-                  "commits.\n\n",
-                  (unsigned long long)get_count(fact, "authors"),
-                  (unsigned long long)get_count(fact, "bus_factor"));
+    (void)fprintf(
+        file,
+        "## Authors\n\nAuthors: **%llu**. Bus factor: **%llu**, the fewest who made half of "
+        "all commits.\n\n",
+        (unsigned long long)get_count(fact, "authors"),
+        (unsigned long long)get_count(fact, "bus_factor"));
     if (!md_begin(&table, headings, "lrr")) {
         return;
     }
@@ -201,12 +202,13 @@ static void write_churn(FILE *file, const agt_value *fact)
 {
     static const char *const headings[] = {"File", "Commits", "Added", "Deleted", NULL};
     md_table table;
-    (void)fprintf(file,
-                  "## Churn\n\n%llu commits without merges changed %llu files: %llu lines "
-                  "added, %llu deleted.%s\n\n",
-                  (unsigned long long)get_count(fact, "commits"),
-                  (unsigned long long)get_count(fact, "files"),
-                  (unsigned long long)get_count(fact, "added"),
+    (void)fputs("## Churn\n\nWithout merges: ", file);
+    md_count(file, get_count(fact, "commits"), "commit");
+    (void)fputs(" changed ", file);
+    md_count(file, get_count(fact, "files"), "file");
+    (void)fputs("; ", file);
+    md_count(file, get_count(fact, "added"), "line");
+    (void)fprintf(file, " added, %llu deleted.%s\n\n",
                   (unsigned long long)get_count(fact, "deleted"),
                   agt_value_get_bool(agt_value_get_member(fact, "is_cut"), false)
                       ? " Older commits were not looked at."
@@ -230,12 +232,15 @@ static void write_sizes(FILE *file, const agt_value *fact)
 {
     static const char *const headings[] = {"File", "Size", NULL};
     md_table table;
-    (void)fprintf(file, "## Largest files\n\n%llu files, ",
-                  (unsigned long long)get_count(fact, "files"));
+    (void)fputs("## Largest files\n\n", file);
+    md_count(file, get_count(fact, "files"), "file");
+    (void)fputs(", ", file);
     write_bytes(file, get_count(fact, "bytes"));
-    (void)fprintf(file, "; %llu symbolic links, %llu submodules (neither is followed).\n\n",
-                  (unsigned long long)get_count(fact, "links"),
-                  (unsigned long long)get_count(fact, "submodules"));
+    (void)fputs("; ", file);
+    md_count(file, get_count(fact, "links"), "symbolic link");
+    (void)fputs(", ", file);
+    md_count(file, get_count(fact, "submodules"), "submodule");
+    (void)fputs(" (neither is followed).\n\n", file);
     if (!md_begin(&table, headings, "lr")) {
         return;
     }
@@ -252,11 +257,11 @@ static void write_languages(FILE *file, const agt_value *fact)
 {
     static const char *const headings[] = {"Language", "Files", "Lines", NULL};
     md_table table;
-    (void)fprintf(file,
-                  "## Languages\n\n%llu lines in %llu text files, by the endings of their "
-                  "names.\n\n",
-                  (unsigned long long)get_count(fact, "lines"),
-                  (unsigned long long)get_count(fact, "files"));
+    (void)fputs("## Languages\n\n", file);
+    md_count(file, get_count(fact, "lines"), "line");
+    (void)fputs(" in ", file);
+    md_count(file, get_count(fact, "files"), "text file");
+    (void)fputs(", by the endings of their names.\n\n", file);
     if (!md_begin(&table, headings, "lrr")) {
         return;
     }

@@ -221,10 +221,14 @@ repository_state repository_open(agt_runtime *runtime, const char *path,
     agt_results *results = NULL;
     *self = (repository){.path = realpath(path, NULL)};
     if (self->path == NULL) {
-        return fail(REPOSITORY_NONE, err, path, "no such directory");
+        return fail(REPOSITORY_NONE, err, path,
+                    errno == ENOENT ? "no such directory" : strerror(errno));
     }
     if (stat(self->path, &about) != 0 || !S_ISDIR(about.st_mode)) {
         return fail(REPOSITORY_NONE, err, path, "not a directory");
+    }
+    if (access(self->path, R_OK | X_OK) != 0) {
+        return fail(REPOSITORY_NONE, err, path, strerror(errno));
     }
     self->name = strrchr(self->path, '/') + 1;
     if (ask(runtime, self->path, parent, &results, err) != AGT_OK) {

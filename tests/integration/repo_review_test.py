@@ -113,7 +113,8 @@ class RepoReviewTest(unittest.TestCase):
         for path, count in churn.items():
             self.assertEqual(count, planted.changes[path.strip("`")], path)
         self.assertEqual(churn[code(planted.hotspot)], planted.commits)
-        self.assertIn(f"changed {len(planted.changes)} files", review.body("Churn"))
+        self.assertIn(f"Without merges: {planted.commits} commits changed {len(planted.changes)} "
+                      "files;", review.body("Churn"))
 
         self.assertEqual(review.table("Largest files")[0],
                          [code(planted.big), f"{planted.big_size / 1024:.1f} KiB"])
@@ -208,7 +209,7 @@ class RepoReviewTest(unittest.TestCase):
         (repo / ".git/objects" / blob[:2] / blob[2:]).unlink()
         review = self.review(repo, status=8)
         self.assertLessEqual({"churn", "hotspots", "risk_of_structure"}, set(review.failures()))
-        self.assertIn("**1 files could not be read", review.text)
+        self.assertIn("**1 file could not be read", review.text)
         self.assertEqual(dict(review.table("History"))["Commits"], "1")
         self.assertIn("abstains", review.body("Who said what"))
 
@@ -249,6 +250,25 @@ class RepoReviewTest(unittest.TestCase):
         review = self.review(self.folder / "shallow")
         self.assertIn("A shallow clone", review.text)
         self.assertEqual(dict(review.table("History"))["Commits"], "3")
+        # Of the oldest of the three nobody knows what it changed.
+        self.assertIn("Without merges: 2 commits changed", review.body("Churn"))
+        self.assertEqual(review.table("Churn")[0][:2], [code(planted.hotspot), "2"])
+        git(self.folder, "clone", "-q", "--no-checkout", "--depth", "1", full.as_uri(), "one")
+        review = self.review(self.folder / "one")
+        self.assertIn("Without merges: 0 commits changed 0 files", review.body("Churn"))
+        self.assertEqual(review.table("Hotspots"), [])
+        self.assertRegex(review.body("Who said what"), r"(?m)^\| report +\|.*\*\*abstains\*\*")
+
+    def test_binary_files(self):
+        """They are counted, but no place where the next defect is likely to be."""
+        history = History()
+        for number in range(4):
+            history.commit("A", DAY_S * (number + 1), {
+                "image": b"\0%d" % number * 100_000, "a.c": b"int a = %d;\n" % number})
+        review = self.review(history.write(self.folder / "repo"))
+        self.assertEqual([row[0] for row in review.table("Hotspots")], ["`a.c`"])
+        self.assertEqual(review.table("Largest files")[0][0], "`image`")
+        self.assertIn(["`image`", "4", "0", "0"], review.table("Churn"))
 
     def test_sha256(self):
         planted = Planted(SEED)
@@ -273,7 +293,7 @@ class RepoReviewTest(unittest.TestCase):
             history.commit("A", DAY_S + number, {"a.c": b"%d\n" % number})
         review = self.review(history.write(self.folder / "repo"))
         self.assertEqual(dict(review.table("History"))["Commits"], "5100")
-        self.assertIn("5000 commits without merges", review.body("Churn"))
+        self.assertIn("Without merges: 5000 commits", review.body("Churn"))
         self.assertIn("Older commits were not looked at", review.body("Churn"))
 
     # ---- hostile repositories -------------------------------------------------------------------
@@ -330,7 +350,7 @@ class RepoReviewTest(unittest.TestCase):
         self.assertEqual(dict(review.table("History"))["Commits"], str(planted.commits + 1))
         self.assertEqual(review.table("Unfinished work"), before.table("Unfinished work"))
         self.assertNotIn("outside-secret", review.text)
-        self.assertIn("1 symbolic links, 1 submodules", review.text)
+        self.assertIn("1 symbolic link, 1 submodule ", review.text)
 
     def test_malicious_repository_is_malicious(self):
         """The canary is alive: git alone, in the same repository, does set it off."""
@@ -362,20 +382,45 @@ class RepoReviewTest(unittest.TestCase):
         self.assertEqual(review.text, self.review(repo).text)
 
     def test_commands_reproduce_figures(self):
-        """Each command line that is printed runs."""
-        repo = Planted(SEED).write(self.folder / "odd 'name' $x")
-        review = Review(self.run_program(repo))
-        lines = [line.strip() for line in review.errors.split("\n") if line.startswith("       ")]
-        self.assertEqual(len(lines), 4, review.errors)
-        for line in lines:
-            with self.subTest(command=line):
-                result = subprocess.run(["bash", "-c", line], capture_output=True,
-                                         timeout=TIMEOUT_S,
-                                        env={**os.environ, "TMPDIR": str(self.temporary)})
-                self.assertEqual(result.returncode, 0, result.stderr)
-        shown = subprocess.run(["bash", "-c", lines[2]], capture_output=True, check=True).stdout
-        for name in (b"history", b"audit", b"report", b"hotspots", b"git_changes"):
-            self.assertIn(name, shown)
+        """Each command line that is printed runs, and gives the figure above it."""
+        for name, shell in (("odd 'name' $x", "sh"), ("new\nline '\\ ", "bash"), ("-dash", "sh")):
+            repo = Planted(SEED).write(self.folder / name)
+            # With an option, to see that the commands repeat it.
+            result = self.run_program("--budget", "0.75", "--", repo.name, cwd=self.folder)
+            review = Review(result)
+            self.assertEqual(review.status, 0, review.errors)
+            lines = [line.strip() for line in review.errors.split("\n")
+                     if line.startswith("       ")]
+            self.assertEqual(len(lines), 4, review.errors)
+            shown = [self.run_command(shell, line) for line in lines]
+            self.check_reproduced(review.errors, *shown)
+
+    def run_command(self, shell, line):
+        result = subprocess.run([shell, "-c", line], capture_output=True, timeout=TIMEOUT_S,
+                                cwd=self.folder, check=False,
+                                env={**os.environ, "TMPDIR": str(self.temporary)})
+        self.assertEqual(result.returncode, 0, (line, result.stderr))
+        return (result.stdout + result.stderr).decode()
+
+    def check_reproduced(self, figures, everything, one_slot, trace, costs):
+        tools = re.search(r"(?m)^wall time .* ([0-9]+) tool calls", figures).group(1)
+        self.assertRegex(everything, rf"(?m)^wall time +[0-9.]+ s +{tools} tool calls, as parallel "
+                         r"as their dependencies allow\n  answering +[0-9.]+ s")
+        self.assertRegex(one_slot, rf"(?m)^wall time +[0-9.]+ s +{tools} tool calls, "
+                         r"as parallel as the slots allow\n  answering +[0-9.]+ s")
+        # These two are about the very run, though there were others since.
+        path = float(re.search(r"(?m)^critical path +([0-9.]+) s", figures).group(1))
+        match = re.search(r"critical path ([0-9.]+) (m?s) ", trace)
+        self.assertAlmostEqual(path, float(match[1]) / (1000 if match[2] == "ms" else 1), delta=.01)
+        self.assertNotIn("at most 1 at a time", trace)
+        tokens = int(re.search(r"(?m)^tokens +([0-9]+)", figures).group(1))
+        cost = float(re.search(r"(?m)^cost +([0-9.]+) USD", figures).group(1))
+        total = re.search(r"(?m)^total .* ([0-9,]+) +\$([0-9.]+)$", costs)
+        self.assertEqual(int(total[1].replace(",", "")), tokens)
+        self.assertAlmostEqual(float(total[2]), cost, delta=0.0001)
+        wall = {name: float(re.search(rf"(?m)^{name} +([0-9.]+) ", figures)[1])
+                for name in ("wall time", "one slot", "speed-up")}
+        self.assertAlmostEqual(wall["one slot"] / wall["wall time"], wall["speed-up"], delta=0.05)
 
     def test_progress_on_a_terminal(self):
         repo = Planted(SEED).write(self.folder / "repo")
@@ -399,6 +444,27 @@ class RepoReviewTest(unittest.TestCase):
             result = self.run_program("--slots", "0", repo, stdout=full)
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn(b"the report cannot be written", result.stderr)
+
+    def test_reader_that_has_gone(self):
+        repo = Planted(SEED).write(self.folder / "repo")
+        reader, writer = os.pipe()
+        os.close(reader)
+        result = self.run_program("--slots", "0", repo, stdout=writer)
+        os.close(writer)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(b"the report cannot be written: Broken pipe", result.stderr)
+        self.assertEqual(list(self.temporary.iterdir()), [], "temporary files are left")
+
+    def test_closed_streams(self):
+        """What is meant for them does not end up in a file that was opened since."""
+        repo = Planted(SEED).write(self.folder / "repo")
+        for number, status in ((0, 0), (1, 1), (2, 0)):
+            result = self.run_program("--slots", "0", repo,
+                                      preexec_fn=lambda n=number: os.close(n))
+            self.assertEqual(result.returncode, status, (number, result.stderr))
+        subprocess.run([AGENT, "trace", "--store", self.folder / "trace.db"], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.assertNotIn(BANNER.encode(), (self.folder / "trace.db").read_bytes())
 
     def test_interrupted(self):
         """Children end, temporary files go, and the program ends by the signal."""

@@ -217,7 +217,8 @@ void cli_write_man(FILE *stream)
     (void)fputs(".SH COMMANDS\n", stream);
     for (size_t i = 0; i < count; i++) {
         char title[LABEL_BYTES];
-        (void)snprintf(title, sizeof(title), "agent %s %s", verbs[i].name, verbs[i].operands);
+        (void)snprintf(title, sizeof(title), "agent %s%s%s", verbs[i].name,
+                       verbs[i].operands[0] != '\0' ? " " : "", verbs[i].operands);
         (void)fputs(".SS ", stream);
         write_roff(stream, title);
         write_roff(stream, verbs[i].help);

@@ -3,6 +3,7 @@ the manual page, `init`, `validate` and `tools`. Runs are in cli_run_test.py."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -55,6 +56,27 @@ class Help(CommandTest):
                                     env={**self.env, "MANWIDTH": "80"}, capture_output=True)
             self.assertEqual(result.stderr, "")
             self.assertIn("agent - run teams of LLM agents", result.stdout)
+
+    def test_the_manual_page_says_what_help_says(self):
+        """Each command with its operands, and each option with its words, in its section."""
+        page = (SOURCE / "docs" / "man" / "agent.1").read_text().replace("\\-", "-")
+        page = re.sub(r"(?m)^\.\w+ ?", "", page)
+        out, _ = self.agent("help")
+        verbs = re.findall(r"(?m)^  ([a-z]+(?: [a-z]+)?)((?: \[?[A-Z]+\]?)*)  ", out)
+        self.assertEqual(len(verbs), 10, out)
+        common = page[page.index("OPTIONS OF ALL COMMANDS"):page.index("EXIT STATUS")]
+        for name, operands in verbs:
+            heading = f"\nagent {name}{operands}\n"
+            self.assertIn(heading, page)
+            section = re.split(r"\n(?:agent |OPTIONS)", page[page.index(heading) + 1:])[0]
+            # One line per option, however wide.
+            shown, _ = self.agent(*name.split(), "--help", env={"COLUMNS": "100"})
+            options = re.findall(r"(?m)^ +(?:-\w, )?(--[a-z-]+)(=[A-Z]+)? ", shown)
+            self.assertGreaterEqual(len(options), 4, shown)
+            for option, value in options:
+                self.assertTrue(f"{option}{value}\n" in section + common, (name, option))
+        for code, meaning in re.findall(r"(?m)^  ([0-9]+) +(.+)$", out):
+            self.assertIn(f"\n{code}\n{meaning}\n", page)
 
     def test_completion(self):
         for shell in ("bash", "zsh", "fish"):

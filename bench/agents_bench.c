@@ -1,5 +1,5 @@
 /*
- * What an agent costs, beside its model and its tools.
+ * What an agent costs, beside its model and its tools: agents_bench [NAME…]
  *
  *   agent_create    making one: time and memory
  *   agent_turn      a whole run: two requests to a scripted model, four inline tools, every span
@@ -11,26 +11,15 @@
  */
 #include "agent_sdk/agents.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "bench.h"
 
 enum {
-    ROUNDS = 7,
     CREATED = 100000,
     TURNS = 1000,
     WAITED = 2000,
     CONCURRENT = 1000,
     SPANS = 65536
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-    struct timespec now;
-    (void)clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static void must(agt_status status, const agt_error *err)
 {
@@ -41,12 +30,11 @@ static void must(agt_status status, const agt_error *err)
     }
 }
 
-static void report(const char *name, double value, const char *unit, const char *target,
-                   const char *peers)
+static void report(const char *name, double value, const char *unit, const char *target)
 {
     (void)printf("{\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\", \"better\": \"lower\", "
-                 "\"target\": %s, \"peers\": {%s}}\n",
-                 name, value, unit, target, peers);
+                 "\"target\": %s, \"peers\": {}}\n",
+                 name, value, unit, target);
     (void)fflush(stdout);
 }
 
@@ -149,26 +137,27 @@ static void measure_creation(void)
     bench own;
     uint64_t best = UINT64_MAX;
     const agt_allocator counting = {count_resize, NULL};
+    int rounds = bench_rounds();
     set_up(&own, &counting, turn_script);
     agt_agent_config config = AGT_CONFIG(agt_agent_config, .name = "history", .model = own.model,
                                          .executor = own.executor,
                                          .instructions = "You look at the history of a repository "
                                                          "and judge what it says about its risks.");
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         allocated = 0;
-        uint64_t start = clock_ns(CLOCK_MONOTONIC);
+        uint64_t start = bench_wall_ns();
         for (size_t i = 0; i < CREATED; i++) {
             must(agt_agent_new(own.runtime, &config, &agents[i], NULL), NULL);
         }
-        uint64_t spent = clock_ns(CLOCK_MONOTONIC) - start;
+        uint64_t spent = bench_wall_ns() - start;
         best = spent < best ? spent : best;
         size_t bytes = allocated / CREATED;
         for (size_t i = 0; i < CREATED; i++) {
             agt_agent_unref(agents[i]);
         }
-        if (round == ROUNDS - 1) {
-            report("agent_create", (double)best / CREATED, "ns", "300", "\"Agno-Go\": 184");
-            report("agent_bytes", (double)bytes, "B", "512", "\"Agno\": 6758");
+        if (round == rounds - 1) {
+            report("agent_create", (double)best / CREATED, "ns", "300");
+            report("agent_bytes", (double)bytes, "B", "512");
         }
     }
     tear_down(&own);
@@ -192,14 +181,14 @@ static uint64_t run_many(bench *self, size_t count, const char *text)
 {
     agt_task **tasks = calloc(count, sizeof(agt_task *));
     agt_error err;
-    uint64_t start = clock_ns(CLOCK_MONOTONIC);
+    uint64_t start = bench_wall_ns();
     for (size_t i = 0; tasks != NULL && i < count; i++) {
         must(agt_agent_execute_start(self->agent, "count", NULL, &tasks[i], &err), &err);
     }
     for (size_t i = 0; tasks != NULL && i < count; i++) {
         must(agt_task_wait(tasks[i], AGT_MS_NONE), NULL);
     }
-    uint64_t spent = clock_ns(CLOCK_MONOTONIC) - start;
+    uint64_t spent = bench_wall_ns() - start;
     for (size_t i = 0; tasks != NULL && i < count; i++) {
         agt_reply *reply = NULL;
         must(agt_task_get_reply(tasks[i], &reply), NULL);
@@ -214,25 +203,34 @@ static uint64_t run_many(bench *self, size_t count, const char *text)
 static void measure_turns(void)
 {
     bench own;
-    uint64_t best = UINT64_MAX, best_waited = UINT64_MAX;
+    double best = 1e300;
+    int rounds = bench_rounds();
     set_up(&own, NULL, turn_script);
-    for (int round = 0; round < ROUNDS; round++) {
-        uint64_t spent = run_many(&own, TURNS, "2 2 2 2");
-        best = spent < best ? spent : best;
-        uint64_t start = clock_ns(CLOCK_MONOTONIC);
+    for (int round = 0; round < rounds; round++) {
+        best = bench_least(best, (double)run_many(&own, TURNS, "2 2 2 2"));
+    }
+    report("agent_turn", best / TURNS / 1e3, "us", "25");
+    tear_down(&own);
+}
+
+static void measure_latency(void)
+{
+    bench own;
+    double best = 1e300;
+    int rounds = bench_rounds();
+    set_up(&own, NULL, turn_script);
+    for (int round = 0; round < rounds; round++) {
+        uint64_t start = bench_wall_ns();
         for (size_t i = 0; i < WAITED; i++) {
             agt_reply *reply = NULL;
             agt_error err;
             must(agt_agent_execute(own.agent, "count", NULL, &reply, &err), &err);
             read_reply(reply, "2 2 2 2");
         }
-        spent = clock_ns(CLOCK_MONOTONIC) - start;
-        best_waited = spent < best_waited ? spent : best_waited;
+        best = bench_least(best, (double)(bench_wall_ns() - start));
         (void)agt_runtime_flush(own.runtime, 10000, NULL);
     }
-    report("agent_turn", (double)best / TURNS / 1e3, "us", "25",
-           "\"JavaScript, best\": 423, \"JavaScript, worst\": 6833");
-    report("agent_turn_latency", (double)best_waited / WAITED / 1e3, "us", "null", "");
+    report("agent_turn_latency", best / WAITED / 1e3, "us", "null");
     tear_down(&own);
 }
 
@@ -240,26 +238,30 @@ static void measure_concurrency(void)
 {
     bench own;
     double best = 1e300, cpu = 0;
+    int rounds = bench_rounds();
     set_up(&own, NULL, slow_script);
-    for (int round = 0; round < ROUNDS; round++) {
-        uint64_t before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    for (int round = 0; round < rounds; round++) {
+        uint64_t before = bench_cpu_ns();
         double wall = (double)run_many(&own, CONCURRENT, "2") / 1e6;
-        double spent = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - before) / 1e6;
+        double spent = (double)(bench_cpu_ns() - before) / 1e6;
         if (wall < best) {
             best = wall;
             cpu = spent;
         }
     }
-    report("agent_1000_wall", best, "ms", "215",
-           "\"JavaScript, best\": 948, \"JavaScript, worst\": 9262");
-    report("agent_1000_cpu", cpu, "ms", "60", "");
+    report("agent_1000_wall", best, "ms", "215");
+    report("agent_1000_cpu", cpu, "ms", "60");
     tear_down(&own);
 }
 
-int main(void)
+static const bench_section sections[] = {
+    {"create", measure_creation},
+    {"turn", measure_turns},
+    {"latency", measure_latency},
+    {"concurrency", measure_concurrency},
+};
+
+int main(int argc, char **argv)
 {
-    measure_creation();
-    measure_turns();
-    measure_concurrency();
-    return 0;
+    return bench_run(argc, argv, sections, sizeof(sections) / sizeof(*sections));
 }

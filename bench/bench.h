@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,6 +90,36 @@ static inline uint32_t bench_tasks(uint32_t count)
 static inline double bench_least(double a, double b)
 {
     return a < b ? a : b;
+}
+
+/* Part of a benchmark; several may have one name. */
+typedef struct bench_section {
+    const char *name;
+    void (*run)(void);
+} bench_section;
+
+/* Runs the sections named by the arguments, or all, each in a process of its own: its memory is
+ * still untouched then. @return the exit status */
+static inline int bench_run(int argc, char **argv, const bench_section *sections, size_t count)
+{
+    bool is_fine = true;
+    for (size_t i = 0; i < count; i++) {
+        bool wanted = argc == 1;
+        for (int at = 1; at < argc; at++) {
+            wanted |= strcmp(argv[at], sections[i].name) == 0;
+        }
+        if (!wanted) {
+            continue;
+        }
+        int status = 1;
+        pid_t child = fork();
+        if (child == 0) {
+            sections[i].run();
+            exit(0);
+        }
+        is_fine &= child > 0 && waitpid(child, &status, 0) == child && status == 0;
+    }
+    return is_fine ? 0 : 1;
 }
 
 #endif

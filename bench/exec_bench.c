@@ -13,7 +13,6 @@
 #include "bench.h"
 
 #include <string.h>
-#include <sys/wait.h>
 
 static void must(agt_status status, const agt_error *err)
 {
@@ -67,13 +66,20 @@ static agt_status sleep_long(agt_tool_call *call, agt_value **ret_output, void *
 {
     (void)ret_output;
     (void)user_data;
-    return agt_tool_call_sleep(call, 2000);
+    return agt_tool_call_sleep(call, 60000);
+}
+
+static agt_status wait_long(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)ret_output;
+    (void)user_data;
+    return agt_tool_call_resume_after(call, 60000, wake);
 }
 
 typedef struct bench {
     agt_runtime *runtime;
     agt_executor *executor;
-    agt_tool *nothing, *sleeper, *starter, *blocked;
+    agt_tool *nothing, *sleeper, *starter, *waiter, *blocked;
     uint64_t started_ns;
 } bench;
 
@@ -96,6 +102,7 @@ static void start(bench *b, bool silent, uint32_t spans_max)
     b->nothing = add_tool(b, "nothing", do_nothing, AGT_TOOL_INLINE);
     b->sleeper = add_tool(b, "sleeper", sleep_50_ms, AGT_TOOL_ASYNC);
     b->starter = add_tool(b, "starter", note_start, AGT_TOOL_INLINE);
+    b->waiter = add_tool(b, "waiter", wait_long, AGT_TOOL_ASYNC);
     b->blocked = add_tool(b, "blocked", sleep_long, AGT_TOOL_BLOCKING);
 }
 
@@ -267,21 +274,33 @@ static void bench_latency(void)
     report("submit_cost_p50", submit_us[CALLS / 2], "us", "null");
 }
 
-/* Processor time while one tool blocks for two seconds. */
+/* Processor time while a thousand calls wait, one of them on a worker: none of them is looked at.
+ */
 static void bench_idle(void)
 {
     bench b;
     agt_graph *graph;
+    agt_task *task;
     agt_error err;
+    agt_call_options options = AGT_CONFIG(agt_call_options, .deadline_ms = 60000);
+    const struct timespec settle = {.tv_nsec = 300000000}, looked_at = {.tv_sec = 2};
     start(&b, false, 0);
     must(agt_graph_new(b.executor, NULL, &graph, &err), &err);
     (void)add(graph, b.blocked);
+    for (int i = 1; i < 1000; i++) {
+        (void)add(graph, b.waiter);
+    }
+    must(agt_graph_start(graph, &options, &task, &err), &err);
+    (void)nanosleep(&settle, NULL);
     uint64_t begin_cpu = bench_cpu_ns(), begin = bench_wall_ns();
-    run_graph(graph);
+    (void)nanosleep(&looked_at, NULL);
     double share = (double)(bench_cpu_ns() - begin_cpu) / (double)(bench_wall_ns() - begin);
+    agt_task_cancel(task);
+    must(agt_task_wait(task, AGT_MS_NONE), NULL);
+    agt_task_unref(task);
     agt_graph_unref(graph);
     stop(&b);
-    report("idle_cpu", 100 * share, "%", "0.1");
+    report("idle_cpu", 100 * share, "%", "0.01");
 }
 
 /* ---- sections ---- */
@@ -321,10 +340,7 @@ static void layers_100k(void)
     bench_shape("layers_100k", layers, 100000, true, "null", "null");
 }
 
-static const struct {
-    const char *name;
-    void (*run)(void);
-} sections[] = {
+static const bench_section sections[] = {
     {"sleep", sleepers_10k},
     {"sleep", sleepers_100k},
     {"independent", independent_1m},
@@ -336,34 +352,7 @@ static const struct {
     {"idle", bench_idle},
 };
 
-static bool wanted(int argc, char **argv, const char *name)
-{
-    bool any = argc == 1;
-    for (int i = 1; i < argc; i++) {
-        any |= strcmp(argv[i], name) == 0;
-    }
-    return any;
-}
-
-/* Whether the section, in a child, went well. */
-static bool run_apart(void (*run)(void))
-{
-    int status = 1;
-    pid_t child = fork();
-    if (child == 0) {
-        run();
-        exit(0);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
-
 int main(int argc, char **argv)
 {
-    bool is_fine = true;
-    for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
-        if (wanted(argc, argv, sections[i].name)) {
-            is_fine &= run_apart(sections[i].run);
-        }
-    }
-    return is_fine ? 0 : 1;
+    return bench_run(argc, argv, sections, sizeof(sections) / sizeof(*sections));
 }

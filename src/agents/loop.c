@@ -418,8 +418,7 @@ static void complete(agt_graph *graph, void *user_data)
                                                    : agt_outcome_get_status(run->outcome);
     }
     /* agt__agent_finish() looks at the run while the call is completed. */
-    agt_tool_complete(call, status, output);
-    agt_value_unref(output);
+    agt__tool_call_complete(call, status, output);
     free_run(run);
 }
 

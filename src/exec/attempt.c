@@ -402,21 +402,26 @@ static void end_live_job(agt__job *job)
 
 void agt_tool_complete(agt_tool_call *attempt, agt_status status, const agt_value *output)
 {
-    if (attempt == NULL || attempt->operation->mode != AGT_TOOL_ASYNC) {
-        return; /* such a function says how it ended by returning */
+    /* Functions of other modes say how they ended by returning. */
+    if (attempt != NULL && attempt->operation->mode == AGT_TOOL_ASYNC) {
+        agt__tool_call_complete(attempt, status, agt_value_ref(output));
     }
+}
+
+void agt__tool_call_complete(agt_tool_call *attempt, agt_status status, agt_value *output)
+{
     agt__live *live = (agt__live *)(void *)attempt;
     agt__loop *loop = attempt->graph->runtime->loop;
     if (!agt__loop_is_current(loop)) {
         /* The loop may be starting or ending the attempt at this moment: it is told by the job. */
         live->given_status = status;
-        live->given_output = agt_value_ref(output);
+        live->given_output = output;
         live->job.run = end_live_job;
         agt__loop_post(loop, &live->job);
         return;
     }
     attempt->status = status;
-    attempt->output = agt_value_ref(output);
+    attempt->output = output;
     if (live->starting) {
         live->completed = true;
     } else {

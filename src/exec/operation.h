@@ -101,6 +101,9 @@ agt_span *agt__tool_call_get_open_span(const agt_tool_call *call);
 /** In finish(): how the call ended. */
 agt_outcome agt__tool_call_get_outcome(const agt_tool_call *call);
 const agt_value *agt__tool_call_get_output(const agt_tool_call *call);
+/** As agt_tool_complete(), but takes @output over: a value that nobody else holds need not be
+ * copied to be marked as untrusted. */
+void agt__tool_call_complete(agt_tool_call *call, agt_status status, agt_value *output);
 /** Like agt_tool_call_set_error, from an error: keeps its status, flags and cause. */
 void agt__tool_call_take_error(agt_tool_call *call, const agt_error *err);
 

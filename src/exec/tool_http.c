@@ -186,8 +186,7 @@ static void on_done(void *user_data, const agt_error *reason)
         agt__tool_call_take_error(call, &err);
     }
     free_run(run);
-    agt_tool_complete(call, status, output);
-    agt_value_unref(output);
+    agt__tool_call_complete(call, status, output);
 }
 
 static const agt_http_handler handler = {on_head, on_data, on_done};

@@ -236,8 +236,7 @@ static void on_exit_of(void *user_data, const agt_process_exit *exit, const agt_
         agt__tool_call_take_error(call, &failure);
     }
     free_run(run);
-    agt_tool_complete(call, status, output);
-    agt_value_unref(output);
+    agt__tool_call_complete(call, status, output);
 }
 
 static const agt_process_handler handler = {on_output, on_error, on_exit_of};

@@ -1,6 +1,7 @@
 /*
- * The exporter: a thread that brings what telemetry has gathered to the store, a few times a
- * second, sooner when kicked.
+ * The exporter: a thread that brings what telemetry has gathered to the store. It sleeps while
+ * there is nothing; the first thing that comes wakes it, and it writes an interval later what has
+ * gathered until then, or sooner when kicked.
  *
  * One batch at a time. Whoever wants everything written asks for one more batch than were asked for
  * before and waits until that many are done: a batch that begins after the question holds all that
@@ -42,7 +43,8 @@ struct agt__exporter {
     pthread_mutex_t mutex;
     pthread_cond_t wake; /* for the thread: something is to be done */
     pthread_cond_t done; /* for those who flush: a batch is done    */
-    bool is_kicked;
+    bool has_work;       /* something waits to be written, or did a moment ago */
+    bool is_kicked;      /* not to wait for the interval */
     bool is_stopping;
     bool is_closed;
     uint64_t batches_asked, batches_done;
@@ -130,23 +132,41 @@ static void write_batch(agt__exporter *exporter)
     unlock(exporter);
 }
 
+/* Sleep until something is to be written, and then for the interval; the lock is held. */
+static void await_work(agt__exporter *exporter)
+{
+    uint64_t deadline = UINT64_MAX;
+    bool in_time = true;
+    while (in_time && !exporter->is_kicked && !exporter->is_stopping &&
+           exporter->batches_asked == exporter->batches_done) {
+        if (exporter->has_work && deadline == UINT64_MAX) {
+            deadline = now_ns() + exporter->interval_ns;
+        }
+        in_time = agt__cond_wait_until(&exporter->wake, &exporter->mutex, deadline);
+    }
+}
+
+/* What could not be written is tried again. The lock is held. */
+static bool has_left_overs(agt__exporter *exporter)
+{
+    return exporter->runs != NULL || agt__cost_tracker_has_lines(exporter->costs);
+}
+
 static void *run_thread(void *arg)
 {
     agt__exporter *exporter = arg;
     bool is_last = false;
     lock(exporter);
     while (!is_last) {
-        uint64_t deadline = now_ns() + exporter->interval_ns;
-        while (!exporter->is_kicked && !exporter->is_stopping &&
-               exporter->batches_asked == exporter->batches_done &&
-               agt__cond_wait_until(&exporter->wake, &exporter->mutex, deadline)) {
-        }
+        await_work(exporter);
         is_last = exporter->is_stopping;
         uint64_t asked = exporter->batches_asked;
         exporter->is_kicked = false;
+        exporter->has_work = false; /* what comes from here on says so again */
         unlock(exporter);
         write_batch(exporter);
         lock(exporter);
+        exporter->has_work = exporter->has_work || has_left_overs(exporter);
         exporter->batches_done = asked;
         (void)pthread_cond_broadcast(&exporter->done);
     }
@@ -161,6 +181,15 @@ static void write_here(agt__exporter *exporter)
         exporter->is_writing = true;
         write_batch(exporter);
         exporter->is_writing = false;
+    }
+}
+
+/* Something waits to be written, not urgently. The lock is held. */
+static void note_work(agt__exporter *exporter)
+{
+    if (!exporter->has_work) {
+        exporter->has_work = true;
+        (void)pthread_cond_signal(&exporter->wake);
     }
 }
 
@@ -184,8 +213,27 @@ static agt_status init_threading(agt__exporter *exporter)
     return AGT_OK;
 }
 
+static void wake_for_work(void *user_data, bool urgent)
+{
+    agt__exporter *exporter = user_data;
+    if (urgent) {
+        agt__exporter_kick(exporter);
+    } else if (!exporter->threadless) {
+        lock(exporter);
+        note_work(exporter);
+        unlock(exporter);
+    }
+}
+
+static void set_consumer(agt__exporter *exporter, agt__consumer consumer)
+{
+    agt__tracer_set_consumer(exporter->tracer, consumer);
+    agt__cost_tracker_set_consumer(exporter->costs, consumer);
+}
+
 static void destroy(agt__exporter *exporter)
 {
+    set_consumer(exporter, (agt__consumer){NULL, NULL});
     agt_store_free(exporter->store);
     agt__run_lines_free(exporter->allocator, exporter->runs);
     (void)pthread_cond_destroy(&exporter->done);
@@ -221,6 +269,7 @@ agt_status agt__exporter_new(const agt__exporter_config *config, agt__exporter *
     if (own.store_path != NULL) {
         status = agt__store_open_writer(own.allocator, own.store_path, &exporter->store, err);
     }
+    set_consumer(exporter, (agt__consumer){wake_for_work, exporter});
     if (status == AGT_OK && !own.threadless) {
         status = agt__thread_start(&exporter->thread, "agt-export", 0, run_thread, exporter, err);
     }
@@ -255,6 +304,7 @@ agt_status agt__exporter_put_run(agt__exporter *exporter, const agt__store_run *
     if (!is_closed) {
         *exporter->runs_end = line;
         exporter->runs_end = &line->next;
+        note_work(exporter);
     }
     unlock(exporter);
     if (is_closed) {

@@ -124,12 +124,11 @@ static void go_on(agt_tool_call *call, void *user_data)
     agt_value *output = NULL;
     if (status == AGT_OK) {
         status = deliver(call, &self->answer, &output);
-        (void)agt_value_ref(output);
+        self->answer.response = NULL;
     }
     agt__tool_call_set_state(call, NULL);
     free_waiting(call, self);
-    agt_tool_complete(call, status, output);
-    agt_value_unref(output);
+    agt__tool_call_complete(call, status, output);
 }
 
 static agt_status start(agt_tool_call *call, agt_value **ret_output, bool *ret_pending)

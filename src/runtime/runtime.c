@@ -48,14 +48,6 @@ static agt_status make_loop(agt_runtime *runtime, const agt_runtime_config *conf
     return status;
 }
 
-static void kick_exporter(void *user_data)
-{
-    agt_runtime *runtime = user_data;
-    if (runtime->exporter != NULL) {
-        agt__exporter_kick(runtime->exporter);
-    }
-}
-
 static agt_status make_telemetry(agt_runtime *runtime, const agt_runtime_config *config,
                                  agt_error *err)
 {
@@ -70,8 +62,6 @@ static agt_status make_telemetry(agt_runtime *runtime, const agt_runtime_config 
         .service_name = config->service_name,
         .spans_max = config->spans_max,
         .silent = config->silent,
-        .kick = kick_exporter,
-        .user_data = runtime,
     };
     agt_status status = agt__tracer_new(&tracer_config, &runtime->tracer, err);
     if (status == AGT_OK) {

@@ -29,6 +29,7 @@ typedef struct agent_costs {
 
 struct agt_cost_tracker {
     const agt_allocator *allocator;
+    agt__consumer consumer;
     pthread_mutex_t mutex; /* guards everything below */
     agt_costs total;
     agt__map agents; /* -> agent_costs */
@@ -66,6 +67,11 @@ void agt__cost_tracker_free(agt_cost_tracker *costs)
     agt__map_deinit(&costs->agents);
     (void)pthread_mutex_destroy(&costs->mutex);
     agt__free(costs->allocator, costs);
+}
+
+void agt__cost_tracker_set_consumer(agt_cost_tracker *costs, agt__consumer consumer)
+{
+    costs->consumer = consumer;
 }
 
 /* ---- totals -----------------------------------------------------------------------------------
@@ -181,11 +187,15 @@ agt_status agt_cost_tracker_add(agt_cost_tracker *costs, const agt_cost_entry *e
             add_to(&agent->costs, &own);
         }
     }
+    bool is_first = line != NULL && costs->first == NULL;
     if (line != NULL) {
         *costs->last = line;
         costs->last = &line->next;
     }
     (void)pthread_mutex_unlock(&costs->mutex);
+    if (is_first && costs->consumer.wake != NULL) {
+        costs->consumer.wake(costs->consumer.user_data, false);
+    }
     return line != NULL && (own.agent == NULL || agent != NULL) ? AGT_OK : AGT_E_NOMEM;
 }
 
@@ -228,6 +238,14 @@ agt__cost_line *agt__cost_tracker_take_lines(agt_cost_tracker *costs)
     costs->last = &costs->first;
     (void)pthread_mutex_unlock(&costs->mutex);
     return lines;
+}
+
+bool agt__cost_tracker_has_lines(agt_cost_tracker *costs)
+{
+    (void)pthread_mutex_lock(&costs->mutex);
+    bool has_lines = costs->first != NULL;
+    (void)pthread_mutex_unlock(&costs->mutex);
+    return has_lines;
 }
 
 void agt__cost_tracker_free_lines(agt_cost_tracker *costs, agt__cost_line *lines)

@@ -80,11 +80,10 @@ struct agt_tracer {
     const agt_clock *clock;
     char *service_name;
     int64_t unix_offset_ns;
-    void (*kick)(void *user_data);
-    void *user_data;
+    agt__consumer consumer;
     uint32_t spans_max;
     uint32_t blocks_max;
-    uint32_t kick_at; /* ended spans that are worth a kick */
+    uint32_t kick_at; /* ended spans that are urgent */
     bool silent;
     uint8_t listener_count;
     uint64_t span_seed, trace_seed[2], made_seed;
@@ -108,7 +107,8 @@ struct agt_tracer {
 /** A free slot, its header not cleared; NULL if all spans_max are in use. @threads any */
 agt_span *agt__tracer_take_slot(agt_tracer *tracer);
 
-/** Put @span among the ended ones, kicking the consumer if many wait. @threads any */
+/** Put @span among the ended ones; wakes the consumer for the first, and if many wait.
+ * @threads any */
 void agt__tracer_push_ended(agt_tracer *tracer, agt_span *span);
 
 /** Tell the consumer, once until it comes, that there is a lot to do. @threads any */

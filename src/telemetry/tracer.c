@@ -86,8 +86,6 @@ agt_status agt__tracer_new(const agt__tracer_config *config, agt_tracer **ret_tr
     }
     tracer->allocator = own.allocator;
     tracer->clock = own.clock != NULL ? own.clock : agt_clock_get_system();
-    tracer->kick = own.kick;
-    tracer->user_data = own.user_data;
     tracer->silent = own.silent;
     tracer->spans_max = own.spans_max != 0 ? own.spans_max : SPANS_MAX_DEFAULT;
     tracer->blocks_max = (tracer->spans_max + AGT__SPANS_PER_BLOCK - 1) / AGT__SPANS_PER_BLOCK;
@@ -311,11 +309,25 @@ agt_span *agt__tracer_take_slot(agt_tracer *tracer)
 /* ---- ended spans ------------------------------------------------------------------------------
  */
 
+void agt__tracer_set_consumer(agt_tracer *tracer, agt__consumer consumer)
+{
+    tracer->consumer = consumer;
+}
+
 void agt__tracer_kick(agt_tracer *tracer)
 {
-    if (tracer->kick != NULL &&
+    if (tracer->consumer.wake != NULL &&
         !atomic_exchange_explicit(&tracer->kicked, true, memory_order_relaxed)) {
-        tracer->kick(tracer->user_data);
+        tracer->consumer.wake(tracer->consumer.user_data, true);
+    }
+}
+
+static void tell_consumer(agt_tracer *tracer, uint32_t count)
+{
+    if (count == tracer->kick_at) {
+        agt__tracer_kick(tracer);
+    } else if (tracer->consumer.wake != NULL) {
+        tracer->consumer.wake(tracer->consumer.user_data, false);
     }
 }
 
@@ -328,8 +340,9 @@ void agt__tracer_push_ended(agt_tracer *tracer, agt_span *span)
         wanted = (((head >> 32) + 1) << 32) | (span->index + 1);
     } while (!atomic_compare_exchange_weak_explicit(&tracer->ended_head.value, &head, wanted,
                                                     memory_order_release, memory_order_relaxed));
-    if (wanted >> 32 == tracer->kick_at) {
-        agt__tracer_kick(tracer);
+    uint32_t count = (uint32_t)(wanted >> 32);
+    if (count == 1 || count == tracer->kick_at) {
+        tell_consumer(tracer, count);
     }
 }
 

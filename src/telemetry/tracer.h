@@ -15,9 +15,6 @@ typedef struct agt__tracer_config {
     uint32_t spans_max;       /* open and queued; 0 = 16,384; taken in blocks as needed         */
     bool silent;              /* record nothing: every start returns NULL and is not counted    */
     bool reserved[3];
-    /* Called, on whatever thread ends a span, when half of spans_max wait to be exported. */
-    void (*kick)(void *user_data);
-    void *user_data;
 } agt__tracer_config;
 
 agt_status agt__tracer_new(const agt__tracer_config *config, agt_tracer **ret_tracer,
@@ -32,6 +29,20 @@ void agt__tracer_free(agt_tracer *tracer);
 int64_t agt__tracer_get_unix_offset_ns(const agt_tracer *tracer);
 const char *agt__tracer_get_service_name(const agt_tracer *tracer);
 bool agt__tracer_is_silent(const agt_tracer *tracer);
+
+/**
+ * Whoever takes away what telemetry gathers, so that it need not look again and again.
+ *
+ * `wake` is called on whatever thread adds something: with the first thing since the consumer last
+ * took everything, and (@urgent) when half of spans_max wait or no slot is left.
+ */
+typedef struct agt__consumer {
+    void (*wake)(void *user_data, bool urgent); /* NULL = there is none */
+    void *user_data;
+} agt__consumer;
+
+/** Before the first span starts, or after the last has ended. */
+void agt__tracer_set_consumer(agt_tracer *tracer, agt__consumer consumer);
 
 /** A new trace id / span id. @threads any */
 void agt__tracer_make_trace_id(agt_tracer *tracer, uint8_t ret_trace_id[16]);
@@ -91,6 +102,10 @@ const char *agt__span_get_message(const agt_span *span); /* of the error; "" */
 /* The ledger behind agt_cost_tracker. */
 agt_status agt__cost_tracker_new(const agt_allocator *allocator, agt_cost_tracker **ret_costs);
 void agt__cost_tracker_free(agt_cost_tracker *costs);
+/** Before the first line is added, or after the last; never urgent. */
+void agt__cost_tracker_set_consumer(agt_cost_tracker *costs, agt__consumer consumer);
+/** Whether lines wait to be taken. */
+bool agt__cost_tracker_has_lines(agt_cost_tracker *costs);
 
 /** Entries not yet stored, oldest first, each owning its texts; NULL if there is none. */
 typedef struct agt__cost_line {

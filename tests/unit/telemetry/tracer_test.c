@@ -88,9 +88,15 @@ static void test_what_ended_comes_out_oldest_first(void **state)
     agt_test_heap_deinit(&heap);
 }
 
-static void count_kick(void *user_data)
+/* How often a consumer was woken. */
+typedef struct wakes {
+    int first, urgent;
+} wakes;
+
+static void count_wake(void *user_data, bool urgent)
 {
-    (*(int *)user_data)++;
+    wakes *counted = user_data;
+    (*(urgent ? &counted->urgent : &counted->first))++;
 }
 
 static void test_the_limit(void **state)
@@ -101,12 +107,12 @@ static void test_the_limit(void **state)
     enum {
         MAX = 100 /* no multiple of a block */
     };
-    int kicks = 0;
+    wakes counted = {0, 0};
     agt__tracer_config config =
-        AGT_CONFIG(agt__tracer_config, .allocator = &heap.allocator, .spans_max = MAX,
-                   .kick = count_kick, .user_data = &kicks);
+        AGT_CONFIG(agt__tracer_config, .allocator = &heap.allocator, .spans_max = MAX);
     agt_tracer *tracer = NULL;
     assert_int_equal(agt__tracer_new(&config, &tracer, NULL), AGT_OK);
+    agt__tracer_set_consumer(tracer, (agt__consumer){count_wake, &counted});
 
     for (int round = 0; round < 3; round++) {
         agt_span *spans[MAX];
@@ -114,14 +120,15 @@ static void test_the_limit(void **state)
             spans[i] = start(tracer, "span");
             assert_non_null(spans[i]);
         }
-        assert_int_equal(kicks, 2 * round);
+        assert_int_equal(counted.urgent, 2 * round);
         assert_null(start(tracer, "one too many"));
         assert_null(start(tracer, "two too many"));
-        assert_int_equal(kicks, 2 * round + 1); /* once until somebody comes */
+        assert_int_equal(counted.urgent, 2 * round + 1); /* once until somebody comes */
         assert_null(agt__tracer_take_ended(tracer));
         for (int i = 0; i < MAX; i++) {
             assert_null(agt_span_end(spans[i]));
-            assert_int_equal(kicks, 2 * round + (i + 1 < MAX / 2 ? 1 : 2));
+            assert_int_equal(counted.urgent, 2 * round + (i + 1 < MAX / 2 ? 1 : 2));
+            assert_int_equal(counted.first, round + 1); /* by the first one that ended */
         }
         agt__tracer_recycle(tracer, agt__tracer_take_ended(tracer), true);
         uint64_t rounds = (uint64_t)round + 1;

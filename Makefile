@@ -81,7 +81,7 @@ bench-peers-install: build
 
 install: build
 	@tools/deps demo
-	$(call build,release,-DCMAKE_INSTALL_PREFIX=$(PREFIX))
+	$(call build,release,-DCMAKE_INSTALL_PREFIX="$(PREFIX)")
 	@cmake --install build/release
 
 package: build

@@ -102,7 +102,7 @@ typedef struct agt_team_config {
  * @param config  NULL for the defaults
  * @return AGT_OK; AGT_E_NOT_FOUND or AGT_E_IO for the file; AGT_E_SYNTAX, AGT_E_SCHEMA,
  *         AGT_E_CYCLE, AGT_E_VERSION and so on with line and column, as agt_team_check();
- * AGT_E_NOMEM
+ *         AGT_E_NOMEM
  */
 AGT_API AGT_MUST_CHECK agt_status agt_team_load(agt_runtime *runtime, const char *path,
                                                 const agt_team_config *config, agt_team **ret_team,

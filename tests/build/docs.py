@@ -9,7 +9,8 @@ a code block makes of it:
     sh      run by `sh -e`, with `agent` in PATH and the team.yaml of the page in the folder
     text    left alone; so are makefile, diff and cmake
 
-A block without a tag is an error, and so is a relative link to a file that is not there.
+A block without a tag is an error, and so is a relative link to a file, or to a heading, that is
+not there. Each page of docs is linked from the page that is its index.
 """
 
 import json
@@ -25,6 +26,9 @@ BUILD = Path(os.environ["BUILD_DIR"])
 AGENT = Path(os.environ["AGENT_BIN"])
 LEFT_ALONE = {"text", "makefile", "diff", "cmake"}
 TIMEOUT_S = 60
+# The pages of a folder, and where a reader would look for them.
+INDEXES = {"docs/guide": "docs/guide/README.md", "docs/internals": "ARCHITECTURE.md",
+           "docs/decisions": "ARCHITECTURE.md"}
 
 
 def pages():
@@ -95,16 +99,48 @@ def check_sh(content, folder):
 CHECKS = {"c": check_c, "yaml": check_yaml, "json": check_json, "sh": check_sh}
 
 
-def broken_links(page, text):
-    """(line, target) of each relative link to nothing."""
+def prose(text):
+    """(line, text) of each line outside of code blocks."""
     fenced = False
     for number, line in enumerate(text.split("\n"), 1):
         if re.match(r"^ *```", line):
             fenced = not fenced
-        for target in [] if fenced else re.findall(r"\]\(([^)\s]+)\)", line):
-            path = target.split("#")[0]
-            if path and not re.match(r"^[a-z]+:", path) and not (page.parent / path).exists():
-                yield number, target
+        elif not fenced:
+            yield number, line
+
+
+def links(page, text):
+    """(line, link, path, heading) of each link to something in the project."""
+    for number, line in prose(text):
+        for link in re.findall(r"\]\(([^)\s]+)\)", line):
+            path, _, heading = link.partition("#")
+            if not re.match(r"^[a-z]+:", path):
+                yield number, link, (page.parent / path if path else page).resolve(), heading
+
+
+def headings(path):
+    """What a link to a heading of @path may say after the #."""
+    for _, line in prose(path.read_text()):
+        if re.match(r"^#+ ", line):
+            title = re.sub(r"[^\w\- ]", "", line.lstrip("#").strip().lower())
+            yield title.replace(" ", "-")
+
+
+def broken_links(page, text):
+    """(line, link) of each link to nothing."""
+    for number, link, path, heading in links(page, text):
+        if not path.exists() or (heading and heading not in headings(path)):
+            yield number, link
+
+
+def missing_in_indexes(names):
+    """A complaint for each page that its index does not link to."""
+    for folder, index in INDEXES.items():
+        page = SOURCE / index
+        linked = {path for _, _, path, _ in links(page, page.read_text())}
+        for name in names:
+            if name.parent == SOURCE / folder and name != page and name.resolve() not in linked:
+                yield f"{index}: no link to {name.relative_to(SOURCE)}"
 
 
 def check_page(page):
@@ -129,7 +165,7 @@ def check_page(page):
 
 
 def main():
-    complaints, checked = [], 0
+    complaints, checked = list(missing_in_indexes(pages())), 0
     for page in pages():
         found, count = check_page(page)
         complaints += found

@@ -41,6 +41,12 @@ AGT_API void agt_store_free(agt_store *store);
  *      "output_tokens": n, "cost_nanousd": n, "unpriced_calls": n, "simulated_nanousd": n,
  *      "simulated_tokens": n}
  *
+ * "status" is an outcome, "running", or "lost": the process of the run ended (killed, or with the
+ * machine) before the run did, and what it had written is all there is. That is found out when it
+ * is asked for and written nowhere; where it cannot be found out (a lock file that may not be read,
+ * tables of version 1) the run is left at "running". Nobody works on a copy of a store: runs that
+ * were running when it was made are lost in it.
+ *
  * @param limit  most runs; 0 = 50
  * @return AGT_OK; AGT_E_IO; AGT_E_NOMEM
  */
@@ -52,7 +58,12 @@ AGT_API AGT_MUST_CHECK agt_status agt_store_list_runs(agt_store *store, uint32_t
  * parents before children, of
  *
  *     {"span_id": "…", "parent_span_id": "…"|null, "name": "…", "kind": n, "start_unix_ns": n,
- *      "end_unix_ns": n, "error": bool, "message": "…", "attributes": {…}, "dropped_attributes": n}
+ *      "end_unix_ns": n|null, "error": bool, "message": "…", "attributes": {…},
+ *      "dropped_attributes": n}
+ *
+ * A span without an end was running when it was last heard of: the run still is, or is lost, or the
+ * end could not be written. Only spans that run for some 200 ms are told of before their end,
+ * and without attributes.
  *
  * What is in "attributes" came from models, tools and programs: it is tainted. A span whose parent
  * is not stored is among the first.

@@ -3,6 +3,8 @@
  * started, with duration, tokens, money and a bar that says when it worked. Spans on the critical
  * path (agt_profile) are marked.
  *
+ * A span that has not ended is drawn up to the last moment that the trace knows of.
+ *
  * Spans of a store come parents before children; a span whose parent is not there (dropped, or in
  * another process) is a root. Lines are printed without recursion: the way up is in `parent`.
  */
@@ -30,6 +32,7 @@ typedef struct node {
     const agt_value *span;
     uint64_t start_ns, end_ns;
     size_t parent, first, last, next; /* NONE */
+    bool is_open;     /* it has no end                                             */
     bool is_hidden;   /* a tool that is an agent: the agent is shown in its place      */
     bool is_critical; /* it, or something below it, is on the critical path            */
     uint64_t self_ns, critical_ns;
@@ -114,14 +117,22 @@ static bool read_spans(cli_tree *self, const agt_value *spans)
         node *added = &self->nodes[i];
         uint64_t start = (uint64_t)cli_int_of(span, "start_unix_ns", 0);
         uint64_t end = (uint64_t)cli_int_of(span, "end_unix_ns", 0);
-        *added = (node){
-            span, start, end > start ? end : start, NONE, NONE, NONE, NONE, false, false, 0, 0};
+        *added = (node){.span = span,
+                        .start_ns = start,
+                        .end_ns = end > start ? end : start,
+                        .parent = NONE,
+                        .first = NONE,
+                        .last = NONE,
+                        .next = NONE,
+                        .is_open = agt_value_get_kind(agt_value_get_member(span, "end_unix_ns")) ==
+                                   AGT_VALUE_NULL};
         ids[i] = (by_id){cli_text_of(span, "span_id"), i};
         self->start_ns = i == 0 || start < self->start_ns ? start : self->start_ns;
         self->end_ns = added->end_ns > self->end_ns ? added->end_ns : self->end_ns;
     }
     qsort(ids, self->count, sizeof(*ids), compare_ids);
     for (size_t i = 0; i < self->count; i++) {
+        self->nodes[i].end_ns = self->nodes[i].is_open ? self->end_ns : self->nodes[i].end_ns;
         by_id key = {cli_text_of(self->nodes[i].span, "parent_span_id"), 0};
         const by_id *found = bsearch(&key, ids, self->count, sizeof(*ids), compare_ids);
         if (found != NULL && found->index < i) {
@@ -215,6 +226,13 @@ static void write_name(char target[NAME_BYTES], const node *from)
     const char *name = cli_text_of(from->span, "name"), *before = "";
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         const char *text = attribute_text(from, kinds[i].key);
+        size_t length = strlen(kinds[i].operation);
+        if (from->is_open && strncmp(name, kinds[i].operation, length) == 0 &&
+            name[length] == ' ') { /* it has no attributes yet; its name is made of them */
+            name += length + 1;
+            before = kinds[i].before;
+            break;
+        }
         if (is_operation(from, kinds[i].operation) && *text != '\0') {
             name = text;
             before = kinds[i].before;
@@ -230,17 +248,20 @@ static bool is_failed(const node *from)
     return agt_value_get_bool(agt_value_get_member(from->span, "error"), false);
 }
 
-static const char *get_outcome(const node *from)
+static const char *get_outcome(const cli_tree *tree, const node *from)
 {
+    if (from->is_open) {
+        return strcmp(cli_text_of(tree->run, "status"), "running") == 0 ? "running" : "unfinished";
+    }
     const char *outcome = attribute_text(from, "agent_sdk.outcome");
     return *outcome != '\0' ? outcome : is_failed(from) ? "error" : "ok";
 }
 
 /* The name, and how the span ended if not well. */
-static void write_label(char target[NAME_BYTES], const node *from)
+static void write_label(const cli_tree *tree, char target[NAME_BYTES], const node *from)
 {
     char name[NAME_BYTES];
-    const char *outcome = get_outcome(from);
+    const char *outcome = get_outcome(tree, from);
     bool is_ok = strcmp(outcome, "ok") == 0;
     write_name(name, from);
     (void)snprintf(target, NAME_BYTES, "%.200s%s%.30s%s", name, is_ok ? "" : " [",
@@ -349,8 +370,11 @@ static void print_node(const painter *self, size_t index)
     char branches[DEPTH_MAX * 12], text[NAME_BYTES];
     char took[CLI_FIGURE_BYTES], tokens[CLI_FIGURE_BYTES], money[CLI_FIGURE_BYTES];
     size_t used = write_branches(self, index, branches, sizeof(branches));
-    write_label(text, from);
-    cli_format_duration(took, from->end_ns - from->start_ns, terminal->has_unicode);
+    write_label(self->tree, text, from);
+    took[0] = '\0';
+    if (!from->is_open) {
+        cli_format_duration(took, from->end_ns - from->start_ns, terminal->has_unicode);
+    }
     write_figures(from, tokens, money);
     (void)fprintf(stream, "%s%s%s%s", cli_style_of(terminal, CLI_DIM), branches,
                   cli_style_of(terminal, CLI_PLAIN),
@@ -439,6 +463,9 @@ static void print_foot(const painter *self)
         (void)fprintf(stream, " %s simulated (~): %s tokens, %s", dot, tokens, money);
     }
     (void)fputc('\n', stream);
+    if (strcmp(cli_text_of(run, "status"), "lost") == 0) {
+        (void)fprintf(stream, "the process of this run is gone; this is what it had written\n");
+    }
 }
 
 /* As much room for names as they need and the bars can spare. */
@@ -451,7 +478,7 @@ static void choose_columns(painter *self)
     size_t wanted = NAME_COLUMNS_MIN, most = left - BAR_COLUMNS_MIN;
     for (size_t i = 0; i < self->tree->count; i++) {
         char text[NAME_BYTES];
-        write_label(text, &self->tree->nodes[i]);
+        write_label(self->tree, text, &self->tree->nodes[i]);
         size_t width = get_depth(self->tree, i) * BRANCH_COLUMNS + cli_text_width(text);
         wanted = width > wanted ? width : wanted;
     }

@@ -9,8 +9,12 @@
  * Attributes become an object of values. Where there is no memory for one the span is written
  * without attributes and says how many are missing.
  *
+ * Spans that run for a while are told of before they end, by the part of them that cannot change,
+ * so that a trace whose process dies says what it was at. Those lines go when their spans end.
+ *
  * The engine announces its runs. A trace that a program began itself, with
- * agt_tracer_trace_agent(), has no such announcement: it becomes a run when its root arrives.
+ * agt_tracer_trace_agent(), has no such announcement: it becomes a run when its root arrives,
+ * or is seen running. Its id is made of the root, so that both give the same.
  */
 #include "export/batch.h"
 
@@ -23,7 +27,8 @@
 #include <string.h>
 
 enum {
-    SPANS_PER_WRITE = 2048
+    SPANS_PER_WRITE = 2048,
+    OPEN_SPANS_PER_WRITE = 256
 };
 
 /* ---- runs -------------------------------------------------------------------------------------
@@ -151,14 +156,13 @@ static bool is_own_run(const agt_span *span, const agt__store_span *row)
            agt_span_get_text(span, AGT__ATTR_RUN_ID)[0] == '\0';
 }
 
-static agt_status put_own_run(agt_store *store, const agt_span *span, const agt__store_span *row,
-                              agt_error *err)
+static agt_status put_own_run(agt_store *store, const char *name, const char *status,
+                              const agt__store_span *row, agt_error *err)
 {
     char id[AGT__RUN_ID_SIZE];
-    const char *name = agt_span_get_text(span, AGT__ATTR_AGENT_NAME);
     agt__store_run run = {.id = id,
                           .name = name[0] != '\0' ? name : row->name,
-                          .status = row->error ? "error" : "ok",
+                          .status = status,
                           .start_unix_ns = row->start_unix_ns,
                           .end_unix_ns = row->end_unix_ns};
     memcpy(run.trace_id, row->context.trace_id, sizeof(run.trace_id));
@@ -193,8 +197,93 @@ static agt_status put_span(const agt__batch *batch, agt_store *store, const agt_
         status = agt__store_put_span(store, &row, err);
     }
     agt_value_unref(attributes);
-    return status == AGT_OK && is_own_run(span, &row) ? put_own_run(store, span, &row, err)
-                                                      : status;
+    if (status == AGT_OK && agt__span_is_noted(span)) {
+        status = agt__store_end_open_span(store, &row.context, err);
+    }
+    if (status == AGT_OK && is_own_run(span, &row)) {
+        status = put_own_run(store, agt_span_get_text(span, AGT__ATTR_AGENT_NAME),
+                             row.error ? "error" : "ok", &row, err);
+    }
+    return status;
+}
+
+/* ---- spans that run ---------------------------------------------------------------------------
+ */
+
+/* Whether @row, which runs, seems to be the root of a trace that the program began: its attributes
+ * must not be looked at yet. */
+static agt_status put_open_root(agt_store *store, const agt__store_span *row, agt_error *err)
+{
+    static const uint8_t none[sizeof(row->parent_span_id)];
+    static const char prefix[] = AGT__OP_INVOKE_AGENT " ";
+    bool has_run = true;
+    if (memcmp(row->parent_span_id, none, sizeof(none)) != 0 ||
+        strncmp(row->name, prefix, sizeof(prefix) - 1) != 0) {
+        return AGT_OK;
+    }
+    agt_status status = agt__store_has_run(store, row->context.trace_id, &has_run, err);
+    if (status == AGT_OK && !has_run) {
+        status = put_own_run(store, row->name + sizeof(prefix) - 1, "running", row, err);
+    }
+    return status;
+}
+
+static agt_status put_open_span(const agt__batch *batch, agt_store *store, const agt_span *span,
+                                agt_error *err)
+{
+    agt_span_context parent = agt_span_get_parent(span);
+    agt__store_span row = {.context = agt_span_get_context(span),
+                           .name = agt_span_get_name(span),
+                           .kind = agt__span_get_kind(span),
+                           .start_unix_ns = to_unix_ns(batch->tracer, agt_span_get_start_ns(span))};
+    memcpy(row.parent_span_id, parent.span_id, sizeof(row.parent_span_id));
+    agt_status status = agt__store_put_open_span(store, &row, err);
+    return status == AGT_OK ? put_open_root(store, &row, err) : status;
+}
+
+/* Up to OPEN_SPANS_PER_WRITE spans that are worth telling, from slot *@cursor on. */
+static size_t find_open(agt__batch *batch, uint32_t *cursor, agt_span *spans[OPEN_SPANS_PER_WRITE])
+{
+    size_t count = 0;
+    agt_span *span = NULL;
+    while (count < OPEN_SPANS_PER_WRITE &&
+           (span = agt__tracer_next_open(batch->tracer, cursor)) != NULL) {
+        if (agt_span_get_start_ns(span) < batch->open_before_ns) {
+            spans[count++] = span;
+        } else {
+            batch->has_younger = true;
+        }
+    }
+    return count;
+}
+
+/* Nothing is lost if that fails: they are found again. */
+static agt_status write_open(agt__batch *batch, agt_store *store, agt_error *err)
+{
+    agt_span *spans[OPEN_SPANS_PER_WRITE];
+    uint32_t cursor = 0;
+    size_t count;
+    while ((count = find_open(batch, &cursor, spans)) > 0) {
+        agt_status status = agt__store_begin(store, err);
+        if (status != AGT_OK) {
+            return status;
+        }
+        for (size_t i = 0; status == AGT_OK && i < count; i++) {
+            status = put_open_span(batch, store, spans[i], err);
+        }
+        if (status != AGT_OK) {
+            agt__store_rollback(store);
+            return status;
+        }
+        status = agt__store_commit(store, err);
+        if (status != AGT_OK) {
+            return status;
+        }
+        for (size_t i = 0; i < count; i++) {
+            agt__span_note(spans[i]);
+        }
+    }
+    return AGT_OK;
 }
 
 /* ---- transactions -----------------------------------------------------------------------------
@@ -284,6 +373,9 @@ agt_status agt__batch_write(agt__batch *batch, agt_store *store, agt_error *err)
     while (status == AGT_OK &&
            (batch->runs != NULL || batch->lines != NULL || batch->spans != NULL)) {
         status = write_some(batch, store, err);
+    }
+    if (status == AGT_OK && batch->open_before_ns != 0) {
+        status = write_open(batch, store, err);
     }
     give_back(batch, batch->spans, false); /* what is left after a failure */
     batch->spans = NULL;

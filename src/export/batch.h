@@ -28,7 +28,9 @@ typedef struct agt__batch {
     agt__run_line *runs;
     agt__cost_line *lines;
     agt_span *spans;
-    uint64_t dropped; /* spans that could not be written */
+    uint64_t open_before_ns; /* spans that run and began before that are told of; 0 = none */
+    bool has_younger;        /* set: there are some that began later */
+    uint64_t dropped;        /* spans that could not be written */
 } agt__batch;
 
 /**

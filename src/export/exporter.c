@@ -36,6 +36,8 @@ struct agt__exporter {
     agt_cost_tracker *costs;
     agt_store *store; /* NULL = everything is forgotten */
     uint64_t interval_ns;
+    uint64_t created; /* spans, when those that run were last looked at */
+    bool has_young;   /* some of them ran too short to be told of       */
     bool threadless;
     bool is_writing; /* without a thread: a batch is being written */
 
@@ -106,6 +108,13 @@ static void return_runs(agt__exporter *exporter, agt__run_line *runs)
     exporter->runs = runs;
 }
 
+static uint64_t get_created(const agt__exporter *exporter)
+{
+    agt_tracer_counts counts = AGT_CONFIG(agt_tracer_counts);
+    agt_tracer_get_counts(exporter->tracer, &counts);
+    return counts.created;
+}
+
 /* Write what there is. The lock is not held. */
 static void write_batch(agt__exporter *exporter)
 {
@@ -118,7 +127,17 @@ static void write_batch(agt__exporter *exporter)
         .lines = agt__cost_tracker_take_lines(exporter->costs),
         .spans = agt__tracer_take_ended(exporter->tracer),
     };
+    uint64_t created = get_created(exporter);
+    bool is_looking = created != exporter->created || exporter->has_young;
+    if (is_looking) {
+        uint64_t now = agt__tracer_get_now_ns(exporter->tracer);
+        batch.open_before_ns = now > exporter->interval_ns ? now - exporter->interval_ns : 1;
+    }
     agt_status status = agt__batch_write(&batch, exporter->store, &err);
+    if (is_looking) {
+        exporter->created = created;
+        exporter->has_young = batch.has_younger || status != AGT_OK;
+    }
     agt__cost_tracker_return_lines(exporter->costs, batch.lines);
     lock(exporter);
     return_runs(exporter, batch.runs);
@@ -146,10 +165,25 @@ static void await_work(agt__exporter *exporter)
     }
 }
 
+/* Whether spans run that are to be told of if they go on for the interval. Otherwise the next start
+ * wakes the thread. */
+static bool has_young_spans(agt__exporter *exporter)
+{
+    if (exporter->store == NULL) {
+        return false;
+    }
+    if (exporter->has_young) {
+        return true;
+    }
+    agt__tracer_watch_start(exporter->tracer);
+    return get_created(exporter) != exporter->created;
+}
+
 /* What could not be written is tried again. The lock is held. */
 static bool has_left_overs(agt__exporter *exporter)
 {
-    return exporter->runs != NULL || agt__cost_tracker_has_lines(exporter->costs);
+    return has_young_spans(exporter) || exporter->runs != NULL ||
+           agt__cost_tracker_has_lines(exporter->costs);
 }
 
 static void *run_thread(void *arg)
@@ -270,6 +304,9 @@ agt_status agt__exporter_new(const agt__exporter_config *config, agt__exporter *
         status = agt__store_open_writer(own.allocator, own.store_path, &exporter->store, err);
     }
     set_consumer(exporter, (agt__consumer){wake_for_work, exporter});
+    if (exporter->store != NULL) {
+        agt__tracer_watch_start(own.tracer);
+    }
     if (status == AGT_OK && !own.threadless) {
         status = agt__thread_start(&exporter->thread, "agt-export", 0, run_thread, exporter, err);
     }

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 /** The version of the tables that this library writes. */
-#define AGT__STORE_VERSION 1
+#define AGT__STORE_VERSION 2
 
 /** In the header of each store: "agt1". */
 #define AGT__STORE_APPLICATION_ID 0x61677431
@@ -26,6 +26,9 @@ enum {
     AGT__STORE_PUT_RUN,
     AGT__STORE_PUT_SPAN,
     AGT__STORE_PUT_COST,
+    AGT__STORE_PUT_OPEN_SPAN,
+    AGT__STORE_END_OPEN_SPAN,
+    AGT__STORE_FIND_TRACE,
     AGT__STORE_STATEMENTS
 };
 
@@ -35,7 +38,13 @@ struct agt_store {
     sqlite3 *db;
     bool is_writer;
     bool is_locked;
-    int lock_fd; /* -1 = none; see lock.c */
+    int version;               /* of the tables in the file                     */
+    int lock_fd;               /* -1 = none; see lock.c                         */
+    int64_t writer;            /* whose byte of the lock it holds; 0 = none yet */
+    agt_store *next_of_fork;   /* of the stores that have a lock open; lock.c   */
+    agt_store **place_of_fork; /* what points to this one; NULL = not in there  */
+    int64_t *dead;             /* writers of unfinished runs that are gone      */
+    size_t dead_count, dead_capacity;
     uint32_t lock_timeout_ms;
     int wal_pages; /* in the write-ahead log after the last commit */
     _Atomic bool is_interrupted;
@@ -70,6 +79,32 @@ void agt__store_unlock(agt_store *store);
 /** Open the file of the writer's lock. @return AGT_OK; AGT_E_DENIED; AGT_E_IO */
 agt_status agt__store_open_lock(agt_store *store, agt_error *err);
 
+/** Close it, which gives up the lock and the writer's number. */
+void agt__store_close_lock(agt_store *store);
+
+/**
+ * See to it that this writer has a number, which no unfinished run of another one has, and which it
+ * holds locked for as long as it lives. In a transaction.
+ *
+ * @return AGT_OK; AGT_E_IO
+ */
+agt_status agt__store_take_number(agt_store *store, agt_error *err);
+
+/**
+ * Find out which writers of unfinished runs are gone. Before the transaction that reads the runs:
+ * a run that is still unfinished in what is read *afterwards* will not be finished any more.
+ *
+ * @return AGT_OK; AGT_E_NOMEM; what agt__store_fail() says
+ */
+agt_status agt__store_find_dead(agt_store *store, agt_error *err);
+
+/** Whether agt__store_find_dead() found that @writer is gone. */
+bool agt__store_is_dead(const agt_store *store, int64_t writer);
+
+/** The one number that @sql gives. @return AGT_OK or what agt__store_fail() says */
+agt_status agt__store_get_number(agt_store *store, const char *sql, int64_t *ret_number,
+                                 agt_error *err);
+
 /** What an open file is. */
 typedef enum agt__store_state {
     AGT__STORE_EMPTY, /* an empty database: a store that is being made */
@@ -95,13 +130,14 @@ agt_status agt__store_find_run(agt_store *store, const char *id, int64_t *ret_ro
  * Add the members of a run from the columns of AGT__STORE_RUN_COLUMNS; all but "spans", which is a
  * number or an array.
  */
-void agt__store_add_run(const agt_allocator *allocator, agt_value_builder *builder,
-                        sqlite3_stmt *row);
+void agt__store_add_run(const agt_store *store, agt_value_builder *builder, sqlite3_stmt *row);
 
-#define AGT__STORE_RUN_COLUMNS                                                                     \
+/* @writer is "r.writer", or "NULL" where the column is not there: tables of version 1. */
+#define AGT__STORE_RUN_COLUMNS(writer)                                                             \
     "r.id, r.trace_id, r.name, r.status, r.start_unix_ns, r.end_unix_ns, "                         \
     "ifnull(c.input_tokens, 0), ifnull(c.output_tokens, 0), ifnull(c.cost_nanousd, 0), "           \
-    "ifnull(c.unpriced_calls, 0), ifnull(c.simulated_nanousd, 0), ifnull(c.simulated_tokens, 0)"
+    "ifnull(c.unpriced_calls, 0), ifnull(c.simulated_nanousd, 0), ifnull(c.simulated_tokens, "     \
+    "0), " writer
 
 /** Sums over lines of the ledger, of real and of simulated calls apart. */
 #define AGT__STORE_COST_SUMS                                                                       \

@@ -113,9 +113,8 @@ void agt_store_free(agt_store *store)
     }
     disconnect(store);
     agt__store_unlock(store);
-    if (store->lock_fd >= 0) {
-        (void)close(store->lock_fd);
-    }
+    agt__store_close_lock(store);
+    agt__free(store->allocator, store->dead);
     agt__free(store->allocator, store->path);
     agt__free(store->allocator, store);
 }

@@ -51,16 +51,30 @@ void agt__store_add_hex(agt_value_builder *builder, const char *key, sqlite3_stm
     agt__builder_add_string(builder, key, text);
 }
 
-void agt__store_add_run(const agt_allocator *allocator, agt_value_builder *builder,
-                        sqlite3_stmt *row)
+/* The status, or "lost" if it says that the run goes on and nobody is left who could end it. What
+ * a library of version 1 had not finished when another one took over has no number. */
+static void add_status(const agt_store *store, agt_value_builder *builder, sqlite3_stmt *row)
+{
+    bool is_open = sqlite3_column_type(row, 5) == SQLITE_NULL;
+    bool has_writer = sqlite3_column_type(row, 12) != SQLITE_NULL;
+    bool is_lost =
+        has_writer ? agt__store_is_dead(store, sqlite3_column_int64(row, 12)) : store->version >= 2;
+    if (is_open && is_lost) {
+        agt__builder_add_string(builder, "status", "lost");
+    } else {
+        agt__store_add_text(store->allocator, builder, "status", row, 3);
+    }
+}
+
+void agt__store_add_run(const agt_store *store, agt_value_builder *builder, sqlite3_stmt *row)
 {
     static const char *const sums[] = {"input_tokens",   "output_tokens",     "cost_nanousd",
                                        "unpriced_calls", "simulated_nanousd", "simulated_tokens"};
     int64_t start = sqlite3_column_int64(row, 4);
-    agt__store_add_text(allocator, builder, "id", row, 0);
+    agt__store_add_text(store->allocator, builder, "id", row, 0);
     agt__store_add_hex(builder, "trace_id", row, 1, 16);
-    agt__store_add_text(allocator, builder, "name", row, 2);
-    agt__store_add_text(allocator, builder, "status", row, 3);
+    agt__store_add_text(store->allocator, builder, "name", row, 2);
+    add_status(store, builder, row);
     agt__builder_add_int64(builder, "start_unix_ns", start);
     if (sqlite3_column_type(row, 5) == SQLITE_NULL) {
         agt__builder_add_value(builder, "duration_ns", agt_value_null());
@@ -76,8 +90,7 @@ void agt__store_add_run(const agt_allocator *allocator, agt_value_builder *build
 /* ---- rows to a value --------------------------------------------------------------------------
  */
 
-typedef void (*row_fn)(const agt_allocator *allocator, agt_value_builder *builder,
-                       sqlite3_stmt *row);
+typedef void (*row_fn)(const agt_store *store, agt_value_builder *builder, sqlite3_stmt *row);
 
 /* An array of what @add_row makes of each row of @statement. */
 static agt_status build_array(agt_store *store, sqlite3_stmt *statement, row_fn add_row,
@@ -92,7 +105,7 @@ static agt_status build_array(agt_store *store, sqlite3_stmt *statement, row_fn 
     agt_value_builder_begin_array(builder);
     while ((result = sqlite3_step(statement)) == SQLITE_ROW &&
            agt__builder_get_status(builder) == AGT_OK) {
-        add_row(store->allocator, builder, statement);
+        add_row(store, builder, statement);
     }
     agt_value_builder_end(builder);
     if (result != SQLITE_DONE && result != SQLITE_ROW) {
@@ -104,31 +117,39 @@ static agt_status build_array(agt_store *store, sqlite3_stmt *statement, row_fn 
     return status;
 }
 
-static void add_listed_run(const agt_allocator *allocator, agt_value_builder *builder,
-                           sqlite3_stmt *row)
+static void add_listed_run(const agt_store *store, agt_value_builder *builder, sqlite3_stmt *row)
 {
     agt_value_builder_begin_object(builder);
-    agt__store_add_run(allocator, builder, row);
-    agt__builder_add_int64(builder, "spans", sqlite3_column_int64(row, 12));
+    agt__store_add_run(store, builder, row);
+    agt__builder_add_int64(builder, "spans", sqlite3_column_int64(row, 13));
     agt_value_builder_end(builder);
 }
+
+#define LIST_RUNS(writer, open_spans)                                                              \
+    "WITH r AS MATERIALIZED (SELECT * FROM run ORDER BY start_unix_ns DESC, row DESC LIMIT ?), "   \
+    "c AS (SELECT trace_id, " AGT__STORE_COST_SUMS                                                 \
+    " FROM cost WHERE trace_id IN (SELECT trace_id FROM r) GROUP BY trace_id) "                    \
+    "SELECT " AGT__STORE_RUN_COLUMNS(                                                              \
+        writer) ", (SELECT count(*) FROM span WHERE span.trace_id = r.trace_id)" open_spans        \
+                " FROM r LEFT JOIN c ON c.trace_id = r.trace_id "                                  \
+                "ORDER BY r.start_unix_ns DESC, r.row DESC"
 
 agt_status agt_store_list_runs(agt_store *store, uint32_t limit, agt_value **ret_runs,
                                agt_error *err)
 {
-    static const char sql[] =
-        "WITH r AS MATERIALIZED (SELECT * FROM run ORDER BY start_unix_ns DESC, row DESC LIMIT ?), "
-        "c AS (SELECT trace_id, " AGT__STORE_COST_SUMS
-        " FROM cost WHERE trace_id IN (SELECT trace_id FROM r) GROUP BY trace_id) "
-        "SELECT " AGT__STORE_RUN_COLUMNS
-        ", (SELECT count(*) FROM span WHERE span.trace_id = r.trace_id) "
-        "FROM r LEFT JOIN c ON c.trace_id = r.trace_id "
-        "ORDER BY r.start_unix_ns DESC, r.row DESC";
     if (store == NULL) {
         return agt__error_set(err, AGT_E_INVALID, origin, "no store");
     }
     sqlite3_stmt *statement = NULL;
-    agt_status status = agt__store_prepare(store, sql, &statement, err);
+    const char *sql =
+        store->version < 2
+            ? LIST_RUNS("NULL", "")
+            : LIST_RUNS("r.writer", " + (SELECT count(*) FROM open_span o WHERE o.trace_id = "
+                                    "r.trace_id)");
+    agt_status status = agt__store_find_dead(store, err);
+    if (status == AGT_OK) {
+        status = agt__store_prepare(store, sql, &statement, err);
+    }
     if (status == AGT_OK) {
         (void)sqlite3_bind_int64(statement, 1, limit != 0 ? limit : RUNS_DEFAULT);
         status = build_array(store, statement, add_listed_run, ret_runs, err);
@@ -244,13 +265,13 @@ agt_status agt__store_find_run(agt_store *store, const char *id, int64_t *ret_ro
 /* ---- costs ------------------------------------------------------------------------------------
  */
 
-static void add_group(const agt_allocator *allocator, agt_value_builder *builder, sqlite3_stmt *row)
+static void add_group(const agt_store *store, agt_value_builder *builder, sqlite3_stmt *row)
 {
     static const char *const sums[] = {
         "calls",          "input_tokens",    "output_tokens",    "cost_nanousd",
         "unpriced_calls", "simulated_calls", "simulated_tokens", "simulated_nanousd"};
     agt_value_builder_begin_object(builder);
-    agt__store_add_text(allocator, builder, "key", row, 0);
+    agt__store_add_text(store->allocator, builder, "key", row, 0);
     for (int i = 0; i < (int)(sizeof(sums) / sizeof(sums[0])); i++) {
         agt__builder_add_int64(builder, sums[i], sqlite3_column_int64(row, 1 + i));
     }

@@ -3,7 +3,8 @@
  *
  * Two passes within one read transaction. The first takes only rows and identifiers and finds the
  * order; the second reads the spans themselves in that order. A span whose parent is not in the
- * store (it is still open, it was dropped, it is in another process) counts as a root. A damaged
+ * store (it has only just begun, it was dropped, it is in another process) counts as a root. Spans
+ * that were seen running and have not ended are in a table of their own and have no end. A damaged
  * store may hold circles; what hangs in one is appended at the end, nothing is visited twice.
  */
 #include "base/error.h"
@@ -27,6 +28,7 @@ typedef struct node {
     int64_t row;
     uint64_t id, parent_id; /* parent_id 0 = none */
     size_t parent, first_child, last_child, next_sibling;
+    bool is_open; /* has no row, but a line among the open ones */
     bool is_done;
 } node;
 
@@ -62,15 +64,20 @@ static uint64_t get_id(sqlite3_stmt *row, int column)
     return id;
 }
 
+#define NODES                                                                                      \
+    "SELECT row, span_id, parent_span_id, start_unix_ns, end_unix_ns FROM span "                   \
+    "WHERE trace_id = ?1"
+#define OPEN_NODES                                                                                 \
+    " UNION ALL SELECT NULL, span_id, parent_span_id, start_unix_ns, 9223372036854775807 "         \
+    "FROM open_span WHERE trace_id = ?1 ORDER BY 4, 5 DESC, 1"
+
 static agt_status read_nodes(agt_store *store, const uint8_t trace_id[16], tree *own,
                              agt_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    agt_status status =
-        agt__store_prepare(store,
-                           "SELECT row, span_id, parent_span_id FROM span WHERE trace_id = ? "
-                           "ORDER BY start_unix_ns, end_unix_ns DESC, row",
-                           &statement, err);
+    agt_status status = agt__store_prepare(
+        store, store->version < 2 ? NODES " ORDER BY 4, 5 DESC, 1" : NODES OPEN_NODES, &statement,
+        err);
     if (status != AGT_OK) {
         return status;
     }
@@ -80,13 +87,15 @@ static agt_status read_nodes(agt_store *store, const uint8_t trace_id[16], tree 
         status = agt__array_reserve(own->allocator, &own->nodes, &own->capacity, own->count,
                                     sizeof(node), SPANS_MAX);
         if (status == AGT_OK) {
-            own->nodes[own->count++] = (node){.row = sqlite3_column_int64(statement, 0),
-                                              .id = get_id(statement, 1),
-                                              .parent_id = get_id(statement, 2),
-                                              .parent = NONE,
-                                              .first_child = NONE,
-                                              .last_child = NONE,
-                                              .next_sibling = NONE};
+            own->nodes[own->count++] =
+                (node){.row = sqlite3_column_int64(statement, 0),
+                       .id = get_id(statement, 1),
+                       .parent_id = get_id(statement, 2),
+                       .is_open = sqlite3_column_type(statement, 0) == SQLITE_NULL,
+                       .parent = NONE,
+                       .first_child = NONE,
+                       .last_child = NONE,
+                       .next_sibling = NONE};
         }
     }
     if (status != AGT_OK) {
@@ -173,7 +182,11 @@ static agt_status add_span(agt_store *store, agt_value_builder *builder, sqlite3
     agt__store_add_text(store->allocator, builder, "name", row, 2);
     agt__builder_add_int64(builder, "kind", sqlite3_column_int64(row, 3));
     agt__builder_add_int64(builder, "start_unix_ns", sqlite3_column_int64(row, 4));
-    agt__builder_add_int64(builder, "end_unix_ns", sqlite3_column_int64(row, 5));
+    if (sqlite3_column_type(row, 5) == SQLITE_NULL) {
+        agt__builder_add_value(builder, "end_unix_ns", agt_value_null());
+    } else {
+        agt__builder_add_int64(builder, "end_unix_ns", sqlite3_column_int64(row, 5));
+    }
     agt__builder_add_bool(builder, "error", sqlite3_column_int64(row, 6) != 0);
     agt__store_add_text(store->allocator, builder, "message", row, 7);
     agt_status status = add_attributes(store, builder, row, err);
@@ -182,15 +195,27 @@ static agt_status add_span(agt_store *store, agt_value_builder *builder, sqlite3
     return status;
 }
 
-static agt_status add_row(agt_store *store, agt_value_builder *builder, sqlite3_stmt *statement,
-                          int64_t row, agt_error *err)
+/* The statements of the second pass, and what they fill. */
+typedef struct reading {
+    agt_store *store;
+    agt_value_builder *builder;
+    sqlite3_stmt *by_row;
+    sqlite3_stmt *open_by_id; /* NULL in version 1 */
+} reading;
+
+static agt_status add_row(const reading *self, const node *from, agt_error *err)
 {
-    (void)sqlite3_bind_int64(statement, 1, row);
+    sqlite3_stmt *statement = from->is_open ? self->open_by_id : self->by_row;
+    if (from->is_open) {
+        (void)sqlite3_bind_blob(statement, 2, &from->id, sizeof(from->id), SQLITE_TRANSIENT);
+    } else {
+        (void)sqlite3_bind_int64(statement, 1, from->row);
+    }
     int result = sqlite3_step(statement);
     agt_status status =
         result == SQLITE_ROW
-            ? add_span(store, builder, statement, err)
-            : agt__store_fail(store, result == SQLITE_DONE ? SQLITE_CORRUPT : result, err);
+            ? add_span(self->store, self->builder, statement, err)
+            : agt__store_fail(self->store, result == SQLITE_DONE ? SQLITE_CORRUPT : result, err);
     (void)sqlite3_reset(statement);
     return status;
 }
@@ -205,13 +230,12 @@ static size_t skip_done(const tree *own, size_t index)
 }
 
 /* The node @root and all below it, each before what is below it. */
-static agt_status add_subtree(agt_store *store, agt_value_builder *builder, sqlite3_stmt *statement,
-                              tree *own, size_t root, agt_error *err)
+static agt_status add_subtree(const reading *self, tree *own, size_t root, agt_error *err)
 {
     size_t at = root;
     for (;;) {
         own->nodes[at].is_done = true;
-        agt_status status = add_row(store, builder, statement, own->nodes[at].row, err);
+        agt_status status = add_row(self, &own->nodes[at], err);
         if (status != AGT_OK) {
             return status;
         }
@@ -227,37 +251,48 @@ static agt_status add_subtree(agt_store *store, agt_value_builder *builder, sqli
     }
 }
 
-static agt_status add_spans(agt_store *store, agt_value_builder *builder, tree *own, agt_error *err)
+static agt_status add_spans(agt_store *store, agt_value_builder *builder,
+                            const uint8_t trace_id[16], tree *own, agt_error *err)
 {
-    sqlite3_stmt *statement = NULL;
+    reading self = {.store = store, .builder = builder};
     agt_status status = agt__store_prepare(
         store,
         "SELECT span_id, parent_span_id, name, kind, start_unix_ns, end_unix_ns, error, message, "
         "attributes, dropped_attributes FROM span WHERE row = ?",
-        &statement, err);
+        &self.by_row, err);
+    if (status == AGT_OK && store->version >= 2) {
+        status = agt__store_prepare(
+            store,
+            "SELECT span_id, parent_span_id, name, kind, start_unix_ns, NULL, 0, '', '{}', 0 "
+            "FROM open_span WHERE trace_id = ?1 AND span_id = ?2",
+            &self.open_by_id, err);
+        (void)sqlite3_bind_blob(self.open_by_id, 1, trace_id, 16, SQLITE_STATIC);
+    }
     for (int circles = 0; circles < 2; circles++) {
         for (size_t i = 0; status == AGT_OK && i < own->count; i++) {
             if (!own->nodes[i].is_done && (circles == 1 || own->nodes[i].parent == NONE)) {
-                status = add_subtree(store, builder, statement, own, i, err);
+                status = add_subtree(&self, own, i, err);
             }
         }
     }
-    (void)sqlite3_finalize(statement);
+    (void)sqlite3_finalize(self.by_row);
+    (void)sqlite3_finalize(self.open_by_id);
     return status;
 }
 
 /* ---- the run ----------------------------------------------------------------------------------
  */
 
+#define HEAD(writer)                                                                               \
+    "SELECT " AGT__STORE_RUN_COLUMNS(writer) " FROM run r, (SELECT " AGT__STORE_COST_SUMS          \
+                                             " FROM cost WHERE trace_id = ?2) c WHERE r.row = ?1"
+
 static agt_status add_head(agt_store *store, agt_value_builder *builder, int64_t row,
                            const uint8_t trace_id[16], agt_error *err)
 {
     sqlite3_stmt *statement = NULL;
-    agt_status status = agt__store_prepare(store,
-                                           "SELECT " AGT__STORE_RUN_COLUMNS
-                                           " FROM run r, (SELECT " AGT__STORE_COST_SUMS
-                                           " FROM cost WHERE trace_id = ?2) c WHERE r.row = ?1",
-                                           &statement, err);
+    agt_status status = agt__store_prepare(
+        store, store->version < 2 ? HEAD("NULL") : HEAD("r.writer"), &statement, err);
     if (status != AGT_OK) {
         return status;
     }
@@ -265,7 +300,7 @@ static agt_status add_head(agt_store *store, agt_value_builder *builder, int64_t
     (void)sqlite3_bind_blob(statement, 2, trace_id, 16, SQLITE_STATIC);
     int result = sqlite3_step(statement);
     if (result == SQLITE_ROW) {
-        agt__store_add_run(store->allocator, builder, statement);
+        agt__store_add_run(store, builder, statement);
     } else {
         status = agt__store_fail(store, result == SQLITE_DONE ? SQLITE_CORRUPT : result, err);
     }
@@ -293,7 +328,7 @@ static agt_status build_run(agt_store *store, agt_value_builder *builder, const 
     agt_value_builder_key(builder, "spans");
     agt_value_builder_begin_array(builder);
     if (status == AGT_OK) {
-        status = add_spans(store, builder, &own, err);
+        status = add_spans(store, builder, trace_id, &own, err);
     }
     agt_value_builder_end(builder);
     agt_value_builder_end(builder);
@@ -310,7 +345,10 @@ agt_status agt_store_get_run(agt_store *store, const char *id, agt_value **ret_r
     if (agt_value_builder_new(store->allocator, &builder) != AGT_OK) {
         return agt__error_nomem(err, origin);
     }
-    agt_status status = agt__store_execute(store, "BEGIN", err);
+    agt_status status = agt__store_find_dead(store, err);
+    if (status == AGT_OK) {
+        status = agt__store_execute(store, "BEGIN", err);
+    }
     if (status == AGT_OK) {
         status = build_run(store, builder, id, err);
         (void)sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);

@@ -60,10 +60,24 @@ static const char *const scripts[AGT__STORE_VERSION] = {
     ") STRICT;"
     "CREATE INDEX cost_by_trace ON cost (trace_id);"
     "CREATE INDEX cost_by_time ON cost (unix_ns);",
+    /* 2: who writes a run (a number that a living writer holds locked, see lock.c; NULL: unknown),
+     * and spans that were seen running; they leave when they end. */
+    "ALTER TABLE run ADD COLUMN writer INTEGER;"
+    "CREATE INDEX run_by_writer ON run (writer);"
+    "CREATE INDEX run_unfinished ON run (writer) WHERE end_unix_ns IS NULL;"
+    "CREATE TABLE open_span ("
+    " trace_id BLOB NOT NULL,"
+    " span_id BLOB NOT NULL,"
+    " parent_span_id BLOB,"
+    " name TEXT NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " start_unix_ns INTEGER NOT NULL,"
+    " PRIMARY KEY (trace_id, span_id)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
-/* The one number that @sql gives. */
-static agt_status get_number(agt_store *store, const char *sql, int64_t *ret_number, agt_error *err)
+agt_status agt__store_get_number(agt_store *store, const char *sql, int64_t *ret_number,
+                                 agt_error *err)
 {
     sqlite3_stmt *statement = NULL;
     agt_status status = agt__store_prepare(store, sql, &statement, err);
@@ -83,12 +97,12 @@ static agt_status get_number(agt_store *store, const char *sql, int64_t *ret_num
 agt_status agt__store_check_version(agt_store *store, agt__store_state *ret_state, agt_error *err)
 {
     int64_t application = 0, version = 0, objects = 0;
-    agt_status status = get_number(store, "PRAGMA application_id", &application, err);
+    agt_status status = agt__store_get_number(store, "PRAGMA application_id", &application, err);
     if (status == AGT_OK) {
-        status = get_number(store, "PRAGMA user_version", &version, err);
+        status = agt__store_get_number(store, "PRAGMA user_version", &version, err);
     }
     if (status == AGT_OK) {
-        status = get_number(store, "SELECT count(*) FROM sqlite_schema", &objects, err);
+        status = agt__store_get_number(store, "SELECT count(*) FROM sqlite_schema", &objects, err);
     }
     if (status != AGT_OK) {
         return status;
@@ -109,12 +123,7 @@ agt_status agt__store_check_version(agt_store *store, agt__store_state *ret_stat
                               "use a newer agent_sdk, or another path",
                               store->path, (long long)version, agt_version(), AGT__STORE_VERSION);
     }
-    if (version < AGT__STORE_VERSION && !store->is_writer) {
-        return agt__error_set(err, AGT_E_VERSION, origin,
-                              "store %s has version %lld, agent_sdk %s reads version %d: the next "
-                              "run that writes to it brings it up to date",
-                              store->path, (long long)version, agt_version(), AGT__STORE_VERSION);
-    }
+    store->version = (int)version;
     *ret_state = version < AGT__STORE_VERSION ? AGT__STORE_OLD : AGT__STORE_CURRENT;
     return AGT_OK;
 }
@@ -149,7 +158,7 @@ static agt_status run_scripts(agt_store *store, agt_error *err)
     /* Looked at again: another process may have been faster. */
     agt_status status = agt__store_check_version(store, &state, err);
     if (status == AGT_OK) {
-        status = get_number(store, "PRAGMA user_version", &version, err);
+        status = agt__store_get_number(store, "PRAGMA user_version", &version, err);
     }
     for (int64_t i = version; status == AGT_OK && i < AGT__STORE_VERSION; i++) {
         status = agt__store_execute(store, scripts[i], err);

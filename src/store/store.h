@@ -58,6 +58,17 @@ agt_status agt__store_open_writer(const agt_allocator *allocator, const char *pa
 agt_status agt__store_begin(agt_store *store, agt_error *err);
 agt_status agt__store_put_run(agt_store *store, const agt__store_run *run, agt_error *err);
 agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, agt_error *err);
+/**
+ * A span that runs: of @span only context, parent, name, kind and start are taken. It stays until
+ * agt__store_end_open_span(), and after that for ever: whoever reads sees it as unfinished.
+ */
+agt_status agt__store_put_open_span(agt_store *store, const agt__store_span *span, agt_error *err);
+/** It ended, and is put as a span: forget that it ran. */
+agt_status agt__store_end_open_span(agt_store *store, const agt_span_context *context,
+                                    agt_error *err);
+/** Whether some run has this trace. */
+agt_status agt__store_has_run(agt_store *store, const uint8_t trace_id[16], bool *ret_has,
+                              agt_error *err);
 agt_status agt__store_put_cost(agt_store *store, const agt_cost_entry *entry, agt_error *err);
 agt_status agt__store_commit(agt_store *store, agt_error *err);
 void agt__store_rollback(agt_store *store);

@@ -18,10 +18,10 @@ static const char origin[] = "store";
 
 static const char *const statement_texts[AGT__STORE_STATEMENTS] = {
     [AGT__STORE_PUT_RUN] =
-        "INSERT INTO run (id, trace_id, name, status, start_unix_ns, end_unix_ns) "
-        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET trace_id = excluded.trace_id, "
+        "INSERT INTO run (id, trace_id, name, status, start_unix_ns, end_unix_ns, writer) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET trace_id = excluded.trace_id, "
         "name = excluded.name, status = excluded.status, start_unix_ns = excluded.start_unix_ns, "
-        "end_unix_ns = excluded.end_unix_ns",
+        "end_unix_ns = excluded.end_unix_ns, writer = excluded.writer",
     [AGT__STORE_PUT_SPAN] =
         "INSERT INTO span (trace_id, span_id, parent_span_id, name, kind, start_unix_ns, "
         "end_unix_ns, error, message, attributes, dropped_attributes) "
@@ -31,6 +31,9 @@ static const char *const statement_texts[AGT__STORE_STATEMENTS] = {
         "input_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, "
         "output_tokens, reasoning_tokens, cost_nanousd, simulated) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [AGT__STORE_PUT_OPEN_SPAN] = "INSERT OR REPLACE INTO open_span VALUES (?, ?, ?, ?, ?, ?)",
+    [AGT__STORE_END_OPEN_SPAN] = "DELETE FROM open_span WHERE trace_id = ? AND span_id = ?",
+    [AGT__STORE_FIND_TRACE] = "SELECT 1 FROM run WHERE trace_id = ? LIMIT 1",
 };
 
 /* ---- binding ----------------------------------------------------------------------------------
@@ -216,6 +219,9 @@ agt_status agt__store_put_run(agt_store *store, const agt__store_run *run, agt_e
 {
     binder own;
     agt_status status = begin_statement(&own, store, AGT__STORE_PUT_RUN, err);
+    if (status == AGT_OK) {
+        status = agt__store_take_number(store, err);
+    }
     if (status != AGT_OK) {
         return status;
     }
@@ -229,7 +235,27 @@ agt_status agt__store_put_run(agt_store *store, const agt__store_run *run, agt_e
     } else {
         bind_null(&own);
     }
+    bind_int(&own, store->writer);
     return run_statement(&own, err);
+}
+
+agt_status agt__store_has_run(agt_store *store, const uint8_t trace_id[16], bool *ret_has,
+                              agt_error *err)
+{
+    binder own;
+    agt_status status = begin_statement(&own, store, AGT__STORE_FIND_TRACE, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    bind_bytes(&own, trace_id, 16);
+    int result = own.result == SQLITE_OK ? sqlite3_step(own.statement) : own.result;
+    *ret_has = result == SQLITE_ROW;
+    if (result != SQLITE_ROW && result != SQLITE_DONE) {
+        status = agt__store_fail(store, result, err);
+    }
+    (void)sqlite3_reset(own.statement);
+    (void)sqlite3_clear_bindings(own.statement);
+    return status;
 }
 
 static bool is_zero(const uint8_t *bytes, size_t size)
@@ -240,6 +266,17 @@ static bool is_zero(const uint8_t *bytes, size_t size)
         }
     }
     return true;
+}
+
+static void bind_identity(binder *own, const agt__store_span *span)
+{
+    bind_bytes(own, span->context.trace_id, sizeof(span->context.trace_id));
+    bind_bytes(own, span->context.span_id, sizeof(span->context.span_id));
+    if (is_zero(span->parent_span_id, sizeof(span->parent_span_id))) {
+        bind_null(own);
+    } else {
+        bind_bytes(own, span->parent_span_id, sizeof(span->parent_span_id));
+    }
 }
 
 agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, agt_error *err)
@@ -256,13 +293,7 @@ agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, ag
             return agt__error_nomem(err, origin);
         }
     }
-    bind_bytes(&own, span->context.trace_id, sizeof(span->context.trace_id));
-    bind_bytes(&own, span->context.span_id, sizeof(span->context.span_id));
-    if (is_zero(span->parent_span_id, sizeof(span->parent_span_id))) {
-        bind_null(&own);
-    } else {
-        bind_bytes(&own, span->parent_span_id, sizeof(span->parent_span_id));
-    }
+    bind_identity(&own, span);
     bind_text(&own, span->name);
     bind_int(&own, span->kind);
     bind_time(&own, span->start_unix_ns);
@@ -274,6 +305,33 @@ agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, ag
     status = run_statement(&own, err);
     agt_value_unref(json);
     return status;
+}
+
+agt_status agt__store_put_open_span(agt_store *store, const agt__store_span *span, agt_error *err)
+{
+    binder own;
+    agt_status status = begin_statement(&own, store, AGT__STORE_PUT_OPEN_SPAN, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    bind_identity(&own, span);
+    bind_text(&own, span->name);
+    bind_int(&own, span->kind);
+    bind_time(&own, span->start_unix_ns);
+    return run_statement(&own, err);
+}
+
+agt_status agt__store_end_open_span(agt_store *store, const agt_span_context *context,
+                                    agt_error *err)
+{
+    binder own;
+    agt_status status = begin_statement(&own, store, AGT__STORE_END_OPEN_SPAN, err);
+    if (status != AGT_OK) {
+        return status;
+    }
+    bind_bytes(&own, context->trace_id, sizeof(context->trace_id));
+    bind_bytes(&own, context->span_id, sizeof(context->span_id));
+    return run_statement(&own, err);
 }
 
 agt_status agt__store_put_cost(agt_store *store, const agt_cost_entry *entry, agt_error *err)

@@ -261,8 +261,7 @@ static void set_name(agt_span *span, const char *name)
 
 static void set_parent(agt_span *span, uint64_t sequence, const agt_span_context *parent)
 {
-    span->has_parent = agt_span_context_is_valid(parent);
-    if (span->has_parent) {
+    if (agt_span_context_is_valid(parent)) {
         memcpy(span->trace_id, parent->trace_id, sizeof(span->trace_id));
         memcpy(span->parent_id, parent->span_id, sizeof(span->parent_id));
         span->parent_flags = parent->flags;
@@ -292,7 +291,6 @@ static agt_span *open_span(agt_tracer *tracer, const char *name, agt_span_kind k
     agt__tracer_fill_span_id(tracer, sequence, span->span_id);
     set_parent(span, sequence, parent);
     set_name(span, name != NULL ? name : "");
-    span->end_ns = 0;
     span->key_bits = 0;
     span->dropped_attributes = 0;
     span->text_at = AGT__SPAN_BLOB_BYTES;
@@ -301,6 +299,10 @@ static agt_span *open_span(agt_tracer *tracer, const char *name, agt_span_kind k
     span->kind = (uint8_t)kind;
     span->is_error = false;
     span->start_ns = start_ns != 0 ? start_ns : agt__tracer_now_ns(tracer);
+    atomic_store_explicit(&span->end_ns, AGT__SPAN_OPEN, memory_order_release);
+    if (atomic_load_explicit(&tracer->is_watched, memory_order_relaxed)) {
+        agt__tracer_tell_start(tracer);
+    }
     return span;
 }
 
@@ -383,7 +385,9 @@ agt_span *agt_tracer_trace_agent(agt_tracer *tracer, const char *operation, cons
 static agt_span *end_span(agt_span *span, uint64_t end_ns)
 {
     agt_tracer *tracer = span->tracer;
-    span->end_ns = end_ns > span->start_ns ? end_ns : span->start_ns;
+    end_ns = end_ns > span->start_ns ? end_ns : span->start_ns;
+    end_ns = end_ns < AGT__SPAN_OPEN ? end_ns : AGT__SPAN_OPEN - 1;
+    atomic_store_explicit(&span->end_ns, end_ns, memory_order_relaxed);
     for (size_t i = 0; i < tracer->listener_count; i++) {
         if (tracer->listeners[i].on_end != NULL) {
             tracer->listeners[i].on_end(tracer->listeners[i].user_data, span);
@@ -417,10 +421,16 @@ agt_span_context agt_span_get_context(const agt_span *span)
     return context;
 }
 
+static bool has_parent(const agt_span *span)
+{
+    static const uint8_t none[sizeof(span->parent_id)];
+    return memcmp(span->parent_id, none, sizeof(none)) != 0;
+}
+
 agt_span_context agt_span_get_parent(const agt_span *span)
 {
     agt_span_context context = {.flags = 0};
-    if (span != NULL && span->has_parent) {
+    if (span != NULL && has_parent(span)) {
         memcpy(context.trace_id, span->trace_id, sizeof(context.trace_id));
         memcpy(context.span_id, span->parent_id, sizeof(context.span_id));
         context.flags = span->parent_flags;
@@ -440,7 +450,11 @@ uint64_t agt_span_get_start_ns(const agt_span *span)
 
 uint64_t agt_span_get_end_ns(const agt_span *span)
 {
-    return span != NULL ? span->end_ns : 0;
+    if (span == NULL) {
+        return 0;
+    }
+    uint64_t end_ns = atomic_load_explicit(&span->end_ns, memory_order_relaxed);
+    return end_ns != AGT__SPAN_OPEN ? end_ns : 0;
 }
 
 bool agt_span_is_error(const agt_span *span)

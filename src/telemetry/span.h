@@ -51,8 +51,8 @@ struct agt_span {
     uint8_t span_id[8];
     uint8_t parent_id[8];
     uint64_t start_ns;
-    uint64_t end_ns;   /* 0 while it runs                                     */
-    uint64_t key_bits; /* a bit for each key that is set: see find_entry()    */
+    _Atomic uint64_t end_ns; /* AGT__SPAN_OPEN while it runs; see below             */
+    uint64_t key_bits;       /* a bit for each key that is set: see find_entry()    */
     uint32_t dropped_attributes;
     uint16_t entries_at; /* where the entries begin                             */
     uint16_t text_at;    /* where the texts begin; grows downwards              */
@@ -61,13 +61,21 @@ struct agt_span {
     uint8_t kind;
     uint8_t flags;        /* of the W3C                                          */
     uint8_t parent_flags; /* of the W3C                                          */
-    bool has_parent;
+    bool is_noted;        /* by the consumer; reset when it is given back     */
     bool is_error;
     char blob[AGT__SPAN_BLOB_BYTES];
 };
 _Static_assert(offsetof(struct agt_span, blob) == AGT__SPAN_HEADER_BYTES, "header of a span");
 _Static_assert(sizeof(struct agt_span) == AGT__SPAN_BYTES, "a span is a whole number of lines");
 _Static_assert(sizeof(agt__span_entry) == 24, "an entry has no padding of its own");
+
+/*
+ * In `end_ns` of a span that runs. Storing it, with a release, is the last step of a start: whoever
+ * finds it there may read what a start wrote and nothing changes later (identifiers, flags, kind,
+ * start, name), even if the span ends meanwhile, as long as its slot is not given back. Only the
+ * consumer gives slots back, so only the consumer looks at spans that are not its own.
+ */
+#define AGT__SPAN_OPEN UINT64_MAX
 
 /* Counters that all threads change stand on cache lines of their own. */
 typedef struct agt__padded_u64 {
@@ -86,6 +94,7 @@ struct agt_tracer {
     uint32_t kick_at; /* ended spans that are urgent */
     bool silent;
     uint8_t listener_count;
+    _Atomic bool is_watched; /* the consumer wants to know of the next start */
     uint64_t span_seed, trace_seed[2], made_seed;
     agt_span_listener listeners[AGT__SPAN_LISTENERS_MAX];
 
@@ -110,6 +119,9 @@ agt_span *agt__tracer_take_slot(agt_tracer *tracer);
 /** Put @span among the ended ones; wakes the consumer for the first, and if many wait.
  * @threads any */
 void agt__tracer_push_ended(agt_tracer *tracer, agt_span *span);
+
+/** Tell the consumer that a span has started, if it wants to know. @threads any */
+void agt__tracer_tell_start(agt_tracer *tracer);
 
 /** Tell the consumer, once until it comes, that there is a lot to do. @threads any */
 void agt__tracer_kick(agt_tracer *tracer);

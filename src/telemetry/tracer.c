@@ -122,6 +122,11 @@ void agt__tracer_free(agt_tracer *tracer)
     agt__free(tracer->allocator, tracer);
 }
 
+uint64_t agt__tracer_get_now_ns(const agt_tracer *tracer)
+{
+    return agt__tracer_now_ns(tracer);
+}
+
 int64_t agt__tracer_get_unix_offset_ns(const agt_tracer *tracer)
 {
     return tracer->unix_offset_ns;
@@ -267,6 +272,8 @@ static uint32_t add_block(agt_tracer *tracer, uint32_t block, bool *ret_nomem)
     for (uint32_t i = 0; i < count; i++) {
         spans[i].tracer = tracer;
         spans[i].index = first + i;
+        spans[i].is_noted = false;
+        atomic_init(&spans[i].end_ns, 0);
     }
     agt_span *none = NULL;
     bool won = atomic_compare_exchange_strong_explicit(&tracer->blocks[block], &none, spans,
@@ -308,6 +315,19 @@ agt_span *agt__tracer_take_slot(agt_tracer *tracer)
 
 /* ---- ended spans ------------------------------------------------------------------------------
  */
+
+void agt__tracer_watch_start(agt_tracer *tracer)
+{
+    atomic_store_explicit(&tracer->is_watched, true, memory_order_relaxed);
+}
+
+void agt__tracer_tell_start(agt_tracer *tracer)
+{
+    if (tracer->consumer.wake != NULL &&
+        atomic_exchange_explicit(&tracer->is_watched, false, memory_order_relaxed)) {
+        tracer->consumer.wake(tracer->consumer.user_data, false);
+    }
+}
 
 void agt__tracer_set_consumer(agt_tracer *tracer, agt__consumer consumer)
 {
@@ -386,6 +406,7 @@ void agt__tracer_recycle(agt_tracer *tracer, agt_span *spans, bool exported)
     agt_span *last = spans;
     for (agt_span *span = spans; span != NULL; span = agt__span_get_next(span)) {
         atomic_store_explicit(&tracer->next_free[span->index], span->next, memory_order_relaxed);
+        span->is_noted = false;
         count++;
         last = span;
     }
@@ -393,6 +414,31 @@ void agt__tracer_recycle(agt_tracer *tracer, agt_span *spans, bool exported)
     atomic_fetch_add_explicit(exported ? &tracer->exported.value : &tracer->dropped.value, count,
                               memory_order_release);
     push_free(tracer, spans->index, last->index);
+}
+
+agt_span *agt__tracer_next_open(agt_tracer *tracer, uint32_t *cursor)
+{
+    uint32_t blocks = atomic_load_explicit(&tracer->block_count, memory_order_acquire);
+    uint32_t slots = blocks * AGT__SPANS_PER_BLOCK;
+    slots = slots < tracer->spans_max ? slots : tracer->spans_max;
+    while (*cursor < slots) {
+        agt_span *span = slot_at(tracer, (*cursor)++);
+        if (atomic_load_explicit(&span->end_ns, memory_order_acquire) == AGT__SPAN_OPEN &&
+            !span->is_noted) {
+            return span;
+        }
+    }
+    return NULL;
+}
+
+void agt__span_note(agt_span *span)
+{
+    span->is_noted = true;
+}
+
+bool agt__span_is_noted(const agt_span *span)
+{
+    return span->is_noted;
 }
 
 void agt_tracer_get_counts(const agt_tracer *tracer, agt_tracer_counts *ret_counts)

@@ -25,6 +25,9 @@ agt_status agt__tracer_new(const agt__tracer_config *config, agt_tracer **ret_tr
  */
 void agt__tracer_free(agt_tracer *tracer);
 
+/** The time of the tracer's clock, which spans are measured by. */
+uint64_t agt__tracer_get_now_ns(const agt_tracer *tracer);
+
 /** Add to monotonic times of this tracer's spans to get Unix time. */
 int64_t agt__tracer_get_unix_offset_ns(const agt_tracer *tracer);
 const char *agt__tracer_get_service_name(const agt_tracer *tracer);
@@ -40,6 +43,9 @@ typedef struct agt__consumer {
     void (*wake)(void *user_data, bool urgent); /* NULL = there is none */
     void *user_data;
 } agt__consumer;
+
+/** Wake the consumer, not urgently, when the next span starts. Cheap, and lasts for one span. */
+void agt__tracer_watch_start(agt_tracer *tracer);
 
 /** Before the first span starts, or after the last has ended. */
 void agt__tracer_set_consumer(agt_tracer *tracer, agt__consumer consumer);
@@ -91,6 +97,17 @@ agt_span *agt__span_cut(agt_span *span);
 
 /** Give a list back: counted as exported, or as dropped. */
 void agt__tracer_recycle(agt_tracer *tracer, agt_span *spans, bool exported);
+
+/**
+ * The next span that runs and was not noted, from slot *@cursor on (0 at first); NULL if there is
+ * no more. For the one consumer: until it gives the span back it may read its context, parent,
+ * name, kind and start, whatever the span's owner does with it. Attributes are the owner's.
+ */
+agt_span *agt__tracer_next_open(agt_tracer *tracer, uint32_t *cursor);
+
+/** The consumer has told of @span that it runs. Lasts until it is given back. */
+void agt__span_note(agt_span *span);
+bool agt__span_is_noted(const agt_span *span);
 
 /** What an exporter reads of a span. */
 size_t agt__span_get_attribute_count(const agt_span *span);

@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import struct
 import subprocess
+import time
 import unittest
 
 from _cli import BANNER, PATIENCE_S, CommandTest, call
@@ -461,6 +462,51 @@ class BadStores(CommandTest):
             fcntl.fcntl(lock, fcntl.F_OFD_SETLK,
                         struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
             self.assertEqual(len(self.json("trace", "ls", "--store", "s.db")["runs"]), 1)
+
+
+class Killed(CommandTest):
+    """A run whose process is killed, as by the kernel that has no memory left."""
+
+    def wait_for(self, *names):
+        """The trace, once it has spans of these names that have not ended."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if self.json("trace", "ls", "-q")["runs"]:
+                run = self.json("trace", "show")
+                open_spans = {span["name"] for span in run["spans"] if span["end_unix_ns"] is None}
+                if open_spans >= set(names):
+                    return run
+        self.fail(f"no spans {names}: {run}")
+
+    def test_it_is_lost_and_says_what_it_was_at(self):
+        team = self.team({"step": 1, "tool_calls": [call("echo"), call("wait")]},
+                         tools={"echo": ECHO, "wait": WAIT},
+                         pricing={"scripted": {"input": "1000", "output": "1000"}})
+        process = self.start("run", "-q", team, "x")
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        run = self.wait_for("invoke_agent solo", "execute_tool wait")
+        self.assertEqual(run["status"], "running")
+        out, _ = self.agent("trace", "show")
+        self.assertIn("─ wait [running]", out)
+
+        process.kill()
+        process.wait(PATIENCE_S)
+        before = self.json("trace", "show")
+        self.assertEqual(before["status"], "lost")
+        self.assertIsNone(before["duration_ns"])
+        self.assertGreater(before["simulated_nanousd"], 0)
+        self.assertEqual([run["status"] for run in self.json("trace", "ls")["runs"]], ["lost"])
+        out, _ = self.agent("trace", "show")
+        for text in ("test  lost  ", "─ solo [unfinished]", "─ wait [unfinished]", "─ echo ",
+                     "the process of this run is gone; this is what it had written"):
+            self.assertIn(text, out)
+        self.assertGreater(self.json("costs")["total"]["simulated_calls"], 0)
+
+        self.agent("run", "-q", self.team({"text": "fine"}, name="other.json"), "x")
+        self.assertEqual([run["status"] for run in self.json("trace", "ls")["runs"]],
+                         ["ok", "lost"])
+        self.assertEqual(self.json("trace", "show", before["trace_id"]), before)
 
 
 class Pipes(CommandTest):

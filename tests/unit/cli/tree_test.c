@@ -70,6 +70,22 @@ static void children_stand_below_their_parents(void **state)
     free(text);
 }
 
+static void spans_without_an_end_reach_as_far_as_is_known(void **state)
+{
+    (void)state;
+    char *text = draw("[" SPAN("1", "null", "run", 0, null, "") "," SPAN(
+                          "2", "\"1\"", "done", 0, 500000000,
+                          "") "," SPAN("3", "\"1\"", "not", 750000000, null,
+                                       "") "," SPAN("4", "\"1\"", "last", 0, 1000000000, "") "]",
+                      62, true);
+    assert_string_equal(text, "NAME                     TOOK    TOKENS      COST\n"
+                              "run [unfinished]             *                     ██████████\n"
+                              "├─ done                500 ms                      ▒▒▒▒▒\n"
+                              "├─ last                1.00 s*                     ██████████\n"
+                              "└─ not [unfinished]                                       ▒▒▒\n");
+    free(text);
+}
+
 static void plain_terminals_get_ascii(void **state)
 {
     (void)state;
@@ -155,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(children_stand_below_their_parents),
+        cmocka_unit_test(spans_without_an_end_reach_as_far_as_is_known),
         cmocka_unit_test(plain_terminals_get_ascii),
         cmocka_unit_test(an_agent_called_as_a_tool_is_one_line),
         cmocka_unit_test(what_spans_are_called_does_no_harm),

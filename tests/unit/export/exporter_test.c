@@ -45,6 +45,29 @@ static void start_exporter(const char *store_path, uint32_t interval_ms, bool th
     }
 }
 
+/* A tracer on a clock that only advance() moves. */
+static uint64_t clock_ns;
+
+static uint64_t get_ns(void *ctx)
+{
+    (void)ctx;
+    return clock_ns;
+}
+
+static void advance(uint64_t ns)
+{
+    clock_ns += ns;
+}
+
+static void use_clock(void)
+{
+    static const agt_clock clock = {.get_monotonic_ns = get_ns, .get_unix_ns = get_ns};
+    agt__tracer_config config = AGT_CONFIG(agt__tracer_config, .clock = &clock);
+    clock_ns = 1000000000;
+    agt__tracer_free(tracer);
+    assert_int_equal(agt__tracer_new(&config, &tracer, NULL), AGT_OK);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -253,6 +276,62 @@ static void test_a_trace_of_the_program_is_a_run(void **state)
                          "run.name = 'review' AND status = 'ok' AND length(run.id) = 26"),
                      2);
     assert_int_equal(ask("SELECT count(*) FROM run WHERE name = 'broken' AND status = 'error'"), 1);
+}
+
+static void test_spans_that_run(void **state)
+{
+    (void)state;
+    use_clock();
+    start_exporter(path, 100, true);
+    agt_span *root = agt_tracer_trace_agent(tracer, "cook", NULL, 0);
+    agt_span_context context = agt_span_get_context(root);
+    agt_span *child = agt_tracer_start_span(tracer, "stir", AGT_SPAN_INTERNAL, &context, 0);
+    flush();
+    assert_int_equal(ask("SELECT count(*) FROM open_span"), 0); /* they have only just begun */
+    advance(100000001);
+    flush();
+    assert_int_equal(ask("SELECT count(*) FROM open_span"), 2);
+    assert_int_equal(ask("SELECT count(*) FROM open_span WHERE name = 'stir' AND "
+                         "parent_span_id = (SELECT span_id FROM open_span WHERE "
+                         "name = 'invoke_agent cook')"),
+                     1);
+    /* A trace of the program's own is a run from then on. */
+    assert_int_equal(ask("SELECT count(*) FROM run WHERE name = 'cook' AND status = 'running' AND "
+                         "end_unix_ns IS NULL"),
+                     1);
+    agt_span_end(child);
+    end_spans(1); /* too short to be told of */
+    flush();
+    assert_int_equal(ask("SELECT count(*) FROM open_span"), 1);
+    agt_span *later = agt_tracer_start_span(tracer, "later", AGT_SPAN_INTERNAL, &context, 0);
+    agt_span_end(root);
+    flush();
+    check_rows(1, 3, 0);
+    assert_int_equal(ask("SELECT count(*) FROM run WHERE name = 'cook' AND status = 'ok'"), 1);
+    assert_int_equal(ask("SELECT count(*) FROM open_span"), 0);
+    for (int i = 0; i < 600; i++) { /* more than one transaction */
+        agt_tracer_start_span(tracer, "many", AGT_SPAN_INTERNAL, &context, 0);
+    }
+    advance(100000001);
+    flush();
+    assert_int_equal(ask("SELECT count(*) FROM open_span"), 601);
+    agt_span_end(later);
+    assert_int_equal(agt__exporter_close(exporter, AGT_MS_NONE, NULL), AGT_OK);
+    assert_int_equal(ask("SELECT count(*) FROM open_span"), 600);
+    check_rows(1, 4, 0);
+}
+
+static void test_a_span_that_nobody_ends(void **state)
+{
+    (void)state;
+    start_exporter(path, 1, false);
+    for (int i = 1; i <= 3; i++) { /* its start alone wakes the thread, again and again */
+        agt_tracer_start_span(tracer, "s", AGT_SPAN_INTERNAL, NULL, 0);
+        while (ask("SELECT count(*) FROM open_span") < i) {
+            (void)sched_yield();
+        }
+    }
+    check_rows(0, 0, 0);
 }
 
 static void test_without_a_store(void **state)
@@ -532,6 +611,8 @@ int main(void)
         TEST(test_everything_arrives_without_a_thread),
         TEST(test_a_span_as_it_is_stored),
         TEST(test_a_trace_of_the_program_is_a_run),
+        TEST(test_spans_that_run),
+        TEST(test_a_span_that_nobody_ends),
         TEST(test_without_a_store),
         TEST(test_bad_configurations),
         TEST(test_the_interval),

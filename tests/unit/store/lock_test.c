@@ -1,5 +1,6 @@
 /*
- * The writer's lock: between stores of one process, between processes, and when its holder dies.
+ * The writer's lock: between stores of one process, between processes, and when its holder dies;
+ * and what becomes of runs whose writer dies, really, by a signal.
  */
 #include "store/store.h"
 
@@ -150,6 +151,189 @@ static void test_the_lock_dies_with_its_holder(void **state)
     (void)close(ends[1]);
 }
 
+/* ---- runs whose writer dies ---------------------------------------------------------------------
+ */
+
+/* The status of a run, for somebody who looks at it now. */
+static void check_status(const char *id, const char *wanted)
+{
+    agt_store *reader = NULL;
+    agt_value *run = NULL, *runs = NULL;
+    agt_error err = {.message = ""};
+    if (agt_store_open(NULL, path, &reader, &err) != AGT_OK ||
+        agt_store_get_run(reader, id, &run, &err) != AGT_OK ||
+        agt_store_list_runs(reader, 0, &runs, &err) != AGT_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_string_equal(agt_value_get_string(agt_value_get_member(run, "status"), NULL), wanted);
+    for (size_t i = 0; i < agt_value_get_count(runs); i++) {
+        const agt_value *listed = agt_value_get_item(runs, i);
+        if (strcmp(agt_value_get_string(agt_value_get_member(listed, "id"), NULL), id) == 0) {
+            assert_string_equal(agt_value_get_string(agt_value_get_member(listed, "status"), NULL),
+                                wanted);
+        }
+    }
+    agt_value_unref(run);
+    agt_value_unref(runs);
+    agt_store_free(reader);
+}
+
+static void put_run(agt_store *store, const char *id, uint8_t trace, uint64_t end)
+{
+    agt_test_store_begin(store);
+    agt_test_store_put_run(store, agt_test_run(id, trace, 1, end));
+    agt_test_store_commit(store);
+}
+
+static void say(int end)
+{
+    char byte = 1;
+    if (write(end, &byte, 1) != 1) {
+        _exit(1);
+    }
+}
+
+static void hear(int end)
+{
+    char byte = 0;
+    assert_int_equal(read(end, &byte, 1), 1);
+}
+
+static void kill_and_wait(pid_t child)
+{
+    int status = 0;
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void test_runs_of_living_writers(void **state)
+{
+    (void)state;
+    agt_store *first = agt_test_store_open_writer(path);
+    agt_store *second = agt_test_store_open_writer(path);
+    put_run(first, "one", 1, 0);
+    put_run(second, "two", 2, 0);
+    check_status("one", "running");
+    check_status("two", "running");
+    put_run(first, "one", 1, 9);
+    agt_store_free(first);
+    check_status("one", "ok");
+    check_status("two", "running");
+    agt_store_free(second); /* without having ended its run */
+    check_status("two", "lost");
+
+    /* Who comes later gets a number of its own. */
+    agt_store *third = agt_test_store_open_writer(path);
+    put_run(third, "three", 3, 0);
+    check_status("two", "lost");
+    check_status("three", "running");
+    agt_store_free(third);
+}
+
+static void test_a_run_whose_process_is_killed(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        agt_store *store = agt_test_store_open_writer(path);
+        agt_cost_entry line = agt_test_cost(1, "anna", 77, 1);
+        agt__store_span span = agt_test_span(1, 2, 1, 5, 0);
+        put_run(store, "killed", 1, 0);
+        put_run(store, "done", 2, 3);
+        agt_test_store_begin(store);
+        agt_test_store_put_cost(store, line);
+        if (agt__store_put_open_span(store, &span, NULL) != AGT_OK) {
+            _exit(1);
+        }
+        agt_test_store_commit(store);
+        say(ends[1]);
+        (void)pause();
+        _exit(1);
+    }
+    hear(ends[0]);
+    check_status("killed", "running");
+    kill_and_wait(child);
+    check_status("killed", "lost");
+    check_status("done", "ok");
+
+    agt_store *reader = NULL;
+    agt_value *run = NULL;
+    int64_t number = 0;
+    assert_int_equal(agt_store_open(NULL, path, &reader, NULL), AGT_OK);
+    assert_int_equal(agt_store_get_run(reader, "killed", &run, NULL), AGT_OK);
+    assert_int_equal(agt_value_get_int64(agt_value_get_member(run, "cost_nanousd"), &number),
+                     AGT_OK);
+    assert_int_equal(number, 77); /* what it had cost counts */
+    const agt_value *span = agt_value_get_item(agt_value_get_member(run, "spans"), 0);
+    assert_string_equal(agt_value_get_string(agt_value_get_member(span, "name"), NULL), "span");
+    assert_int_equal(agt_value_get_kind(agt_value_get_member(span, "end_unix_ns")), AGT_VALUE_NULL);
+    agt_value_unref(run);
+    agt_store_free(reader);
+
+    /* The next writer is no reason to think that the dead one is back. */
+    agt_store *store = agt_test_store_open_writer(path);
+    put_run(store, "next", 3, 0);
+    check_status("killed", "lost");
+    check_status("next", "running");
+    agt_store_free(store);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+/* A child that forked goes on living with all that it shares with its parent. */
+static void test_a_forked_child_keeps_nothing_alive(void **state)
+{
+    (void)state;
+    int said[2], held[2];
+    assert_int_equal(pipe(said), 0);
+    assert_int_equal(pipe(held), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        agt_store *store = agt_test_store_open_writer(path);
+        put_run(store, "parent", 1, 0);
+        agt_test_store_begin(store); /* the writer's lock too is shared by fork() */
+        (void)close(held[1]);
+        if (fork() == 0) {
+            char byte;
+            say(said[1]);
+            _exit(read(held[0], &byte, 1) == 0 ? 0 : 1); /* until the test lets go */
+        }
+        (void)pause();
+        _exit(1);
+    }
+    hear(said[0]);
+    check_status("parent", "running");
+    kill_and_wait(child);
+    check_status("parent", "lost");
+    agt_store *store = agt_test_store_open_writer(path);
+    agt__store_set_lock_timeout(store, 0);
+    put_run(store, "next", 2, 3);
+    agt_store_free(store);
+    (void)close(held[0]);
+    (void)close(held[1]);
+    (void)close(said[0]);
+    (void)close(said[1]);
+}
+
+static void test_a_lock_that_is_not_there_or_may_not_be_looked_at(void **state)
+{
+    (void)state;
+    agt_store *store = agt_test_store_open_writer(path);
+    put_run(store, "run", 1, 0);
+    agt_store_free(store);
+    char *lock = agt_test_folder_path(folder, "store.db-lock");
+    assert_int_equal(unlink(lock), 0);
+    check_status("run", "lost"); /* as in a copy of the store */
+    assert_int_equal(symlink("elsewhere", lock), 0);
+    check_status("run", "running"); /* nobody can know */
+    free(lock);
+}
+
 /* ---- interrupting -------------------------------------------------------------------------------
  */
 
@@ -283,6 +467,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_closing_while_another_writes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_lock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_lock_dies_with_its_holder, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_runs_of_living_writers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_run_whose_process_is_killed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_forked_child_keeps_nothing_alive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_lock_that_is_not_there_or_may_not_be_looked_at,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_several_writers, set_up, tear_down),
     };

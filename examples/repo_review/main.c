@@ -68,7 +68,7 @@ static void complain(const char *what, const char *why)
     (void)fputc('\n', stderr);
 }
 
-/* A reader of the report that has gone is an error, not the end: temporary files are removed. And
+/* A reader of the report that has gone does not end the program: temporary files are removed. And
  * where a standard stream is closed the null device stands, opened the wrong way round, so that no
  * store and no pipe of a tool takes its place and gets what is meant for it. */
 static void hold_streams(void)
@@ -242,7 +242,7 @@ static int run_and_print(const arguments *given, const char *program, run *done)
         complain(err.message, "");
         return done->state == REPOSITORY_NONE ? EXIT_USAGE : EXIT_NOTHING;
     }
-    if (!print_report(done)) {
+    if (!print_report(done) && errno != EPIPE) { /* a reader that has gone has seen enough */
         complain("the report cannot be written", strerror(errno));
         return EXIT_NOTHING;
     }

@@ -44,6 +44,13 @@ cmake -G Ninja -S "$consumer" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$stage" \
 run "$work/cmake/shared" "CMake, shared"
 run "$work/cmake/static" "CMake, static"
 
+# The larger example is a project of its own, too.
+cmake -G Ninja -S "$SOURCE_DIR/examples/repo_review" -B "$work/example" \
+    -DCMAKE_PREFIX_PATH="$stage" >"$work/log" 2>&1 &&
+    cmake --build "$work/example" >>"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+LD_LIBRARY_PATH=$lib "$work/example/repo_review" --help >/dev/null
+echo "ok: examples/repo_review"
+
 # What else an installation contains.
 if [ -x "$BUILD_DIR/bin/agent" ]; then
     "$stage/bin/agent" version >/dev/null

@@ -85,6 +85,22 @@ typedef enum agt_tool_mode {
  */
 typedef agt_status (*agt_tool_fn)(agt_tool_call *call, agt_value **ret_output, void *user_data);
 
+/**
+ * When to try again. Tried again is what may succeed later and can be repeated: failures flagged as
+ * AGT_ERROR_RETRYABLE and attempts that timed out; of a tool with effect only requests of which not
+ * a byte has left, and those that a server refused because of its rate limit. A wait that would end
+ * after the deadline of the call or run is not begun. Waits double: delay, 2 * delay, 4 * delay …
+ */
+typedef struct agt_retry {
+    size_t struct_size;
+    uint32_t attempts_max;       /* in all; 0 = 3; 1 = no second one                           */
+    uint32_t delay_ms;           /* before the second attempt; 0 = 500                         */
+    uint32_t delay_max_ms;       /* 0 = 8,000                                                  */
+    uint32_t jitter_percent;     /* so much of a wait is random; 0 = 100; AGT_MS_NONE = nothing */
+    uint32_t retry_after_max_ms; /* a server's wish (Retry-After) counts instead of the delay;
+                                  * one for longer than this ends the call; 0 = 60,000          */
+} agt_retry;
+
 typedef struct agt_tool_config {
     size_t struct_size;
     const char *description;       /* for models                                                 */
@@ -93,7 +109,8 @@ typedef struct agt_tool_config {
     int32_t effect;                /* agt_effect                                                 */
     uint32_t timeout_ms;           /* of one attempt; 0 = the executor's; AGT_MS_NONE             */
     uint32_t reserved;
-    int64_t cost_nanousd; /* what a call costs, for budgets and the ledger              */
+    int64_t cost_nanousd;   /* what a call costs, for budgets and the ledger                    */
+    const agt_retry *retry; /* copied; NULL = what failed has failed                            */
     void *user_data;
     void (*release)(void *user_data); /* called once, when the tool is gone                       */
 } agt_tool_config;

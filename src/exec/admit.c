@@ -9,8 +9,8 @@
  * agt__call_wake() lets it go on from there. A parked call holds no grant: probe comes before take,
  * and whatever was taken is given back if a later stage says no.
  *
- * Stages are numbered: 0 is the budget, which every graph has; then those of the executor in the
- * order in which they were added.
+ * Stages are numbered: first budget, retry and fallback, which every graph has; then those of the
+ * executor in the order in which they were added.
  */
 #include "base/assert.h"
 #include "base/error.h"
@@ -27,6 +27,16 @@ static uint64_t deadline_of(const agt__call *call)
 {
     const agt__options *own = call->extra->options;
     return own != NULL ? own->deadline_ns : UINT64_MAX; /* that of the run cancels the run */
+}
+
+uint64_t agt__call_get_deadline_ns(const agt__call *call)
+{
+    const agt_graph *graph = call->graph;
+    uint64_t deadline_ns = graph->options.deadline_ns;
+    if (graph->within != NULL && graph->within->due_ns < deadline_ns) {
+        deadline_ns = graph->within->due_ns;
+    }
+    return deadline_of(call) < deadline_ns ? deadline_of(call) : deadline_ns;
 }
 
 static void fire_deadline(agt__timer *timer);
@@ -91,7 +101,7 @@ static bool is_past_last(const agt__call *call, size_t index)
 
 static void release_grants(agt__call *call)
 {
-    uint8_t granted = call->extra->granted;
+    uint16_t granted = call->extra->granted;
     call->extra->granted = 0;
     for (size_t i = 0; granted != 0; i++, granted >>= 1) {
         if ((granted & 1) != 0) {
@@ -320,7 +330,7 @@ static agt__call *ask_admission(agt__call *call)
         if (answer != AGT__ADMIT_GO) {
             return obey(call, i, answer, &admission);
         }
-        call->extra->granted |= (uint8_t)(1u << i);
+        call->extra->granted |= (uint16_t)(1u << i);
     }
     call->extra->live = 1;
     uint32_t number = call->attempts + 1u;
@@ -572,12 +582,17 @@ void agt__doors_cancel_parked(agt_graph *graph)
 
 agt__policy *agt__graph_get_policy(const agt_graph *graph, size_t index)
 {
-    if (index == 0) {
+    switch (index) {
+    case AGT__STAGE_BUDGET:
         return agt__policy_get_budget();
+    case AGT__STAGE_RETRY:
+        return agt__policy_get_retry();
+    case AGT__STAGE_FALLBACK:
+        return agt__policy_get_fallback();
     }
     const agt_executor *executor = graph->executor;
-    return executor != NULL && index <= executor->policy_count ? executor->policies[index - 1]
-                                                               : NULL;
+    index -= AGT__STAGES_BUILT_IN;
+    return executor != NULL && index < executor->policy_count ? executor->policies[index] : NULL;
 }
 
 agt_runtime *agt__call_get_runtime(const agt__call *call)

@@ -61,7 +61,7 @@ typedef struct agt__call_extra {
     char *call_id;      /* the model's name of the call, for the span */
     bool fill_nulls;    /* execute_parallel's rule */
     bool journalled;    /* the intent is on record */
-    uint8_t granted;    /* bit per stage */
+    uint16_t granted;   /* bit per stage */
     uint8_t waits_for;  /* stage that parked it, at AGT__DOOR_ADMIT and SETTLE */
     agt__door door;     /* where it is parked */
     agt__door resume;   /* where it was parked, while it is queued to go on */
@@ -100,6 +100,7 @@ struct agt__call {
     uint8_t flags;
     bool owns_operation; /* `operation` is referenced by the call itself */
     bool held;           /* added to a running graph, not released: `open` counts one more */
+    bool recovers;       /* `operation` has a recovery: never plain */
     bool resolved;       /* settled, outcome final: guarded by the graph's mutex in open graphs */
 };
 

@@ -117,14 +117,14 @@ void agt_executor_unref(agt_executor *executor)
 
 agt_status agt__executor_add_policy(agt_executor *executor, agt__policy *policy)
 {
-    if (executor->policy_count + 1 >= AGT__POLICIES_MAX) { /* the budget is one more */
+    if (executor->policy_count + AGT__STAGES_BUILT_IN >= AGT__POLICIES_MAX) {
         if (policy->table->destroy != NULL) {
             policy->table->destroy(policy);
         }
         return AGT_E_LIMIT;
     }
+    policy->index = (uint8_t)(executor->policy_count + AGT__STAGES_BUILT_IN);
     executor->policies[executor->policy_count++] = policy;
-    policy->index = (uint8_t)executor->policy_count;
     return AGT_OK;
 }
 
@@ -196,6 +196,13 @@ static agt_status fill_tool(agt_executor *executor, agt_tool *tool, const char *
         .user_data = config->user_data,
     };
     atomic_init(&tool->operation.refs, 1);
+    if (config->retry != NULL) {
+        agt_status status = agt__recovery_init(&tool->recovery, config->retry, err);
+        if (status != AGT_OK) {
+            return status;
+        }
+        tool->operation.recovery = &tool->recovery;
+    }
     if (config->input_schema == NULL) {
         return AGT_OK;
     }
@@ -216,6 +223,7 @@ void agt__tool_deinit(agt_tool *tool)
     if (tool->release != NULL) {
         tool->release(tool->operation.user_data);
     }
+    agt__recovery_deinit(&tool->recovery);
     agt_schema_unref(tool->operation.input);
     agt__free(allocator, tool->name);
     agt__free(allocator, tool->description);

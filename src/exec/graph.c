@@ -297,6 +297,7 @@ static agt_status add_call(agt_graph *graph, const new_call *wanted, agt__call *
         .index = graph->count,
         /* The executor, which the graph holds, keeps its tools for good. */
         .owns_operation = wanted->executor == NULL || wanted->executor != graph->executor,
+        .recovers = wanted->operation != NULL && wanted->operation->recovery != NULL,
     };
     if (call->owns_operation) {
         (void)agt__operation_ref(call->operation);

@@ -174,7 +174,8 @@ bool agt__call_has_plain_extra(const agt__call *call);
 /** Whether the call needs no door and no hook: it may run and settle on any thread. */
 static inline bool agt__call_is_plain(const agt__call *call)
 {
-    return call->graph->plain && (call->extra == NULL || agt__call_has_plain_extra(call));
+    return call->graph->plain && !call->recovers &&
+           (call->extra == NULL || agt__call_has_plain_extra(call));
 }
 
 /**

@@ -51,6 +51,18 @@ struct agt__operation_table {
     void (*destroy)(agt__operation *operation);
 };
 
+/* What a failure is answered with, before it counts. Belongs to whoever implements the operation.
+ */
+typedef struct agt__recovery {
+    agt_retry retry;          /* resolved by agt__recovery_init(): no member is 0               */
+    agt__operation *fallback; /* referenced; what runs instead, with its own recovery; NULL     */
+} agt__recovery;
+
+/** @param retry  NULL = one attempt, no more
+ * @return AGT_OK; AGT_E_VERSION; AGT_E_INVALID, saying why */
+agt_status agt__recovery_init(agt__recovery *recovery, const agt_retry *retry, agt_error *err);
+void agt__recovery_deinit(agt__recovery *recovery);
+
 /* First member of whatever implements an operation (agt_tool, agt_model, agt_agent). Immutable once
  * calls can see it. */
 struct agt__operation {
@@ -63,6 +75,7 @@ struct agt__operation {
     uint8_t effect;      /* agt_effect                                                       */
     uint32_t timeout_ms; /* of one attempt, resolved: AGT_MS_NONE or a number                */
     void *user_data;     /* what agt_tool_call_get_user_data() answers, and callbacks are given */
+    const agt__recovery *recovery; /* NULL = a failure is a failure                              */
 };
 
 /*

@@ -73,8 +73,16 @@ struct agt__policy { /* first member of every policy */
     uint8_t index; /* its place among the stages; set by the executor */
 };
 
-/* Most stages a call passes, the budget included; grants are bits of a byte. */
-#define AGT__POLICIES_MAX 8
+/* Stages of every graph; those of its executor follow. */
+enum {
+    AGT__STAGE_BUDGET,
+    AGT__STAGE_RETRY,
+    AGT__STAGE_FALLBACK,
+    AGT__STAGES_BUILT_IN
+};
+
+/* Most stages a call passes, in all; grants are bits of a uint16_t. */
+#define AGT__POLICIES_MAX 12
 
 /** Add a stage (taken over, also on failure) before the executor runs anything.
  * @return AGT_OK; AGT_E_LIMIT */
@@ -104,6 +112,8 @@ agt_outcome agt__call_get_outcome(const agt__call *call);
 /** What the last attempt gave, in settle() and share(); borrowed, never NULL if its outcome is ok;
  * otherwise what it left, NULL if nothing. */
 const agt_value *agt__call_get_output(const agt__call *call);
+/** When the call is over whatever happens: its deadline or that of its run; UINT64_MAX = never. */
+uint64_t agt__call_get_deadline_ns(const agt__call *call);
 /** What the last attempt really cost. */
 const agt_budget_amount *agt__call_get_actual(const agt__call *call);
 /** A word per policy and call, NULL at first; the address is valid until the call is over.
@@ -119,5 +129,9 @@ agt_status agt__policy_new_slots(const agt_allocator *allocator, uint32_t parall
 /** The budget of each call's options: reserve the estimate, settle what it really cost. It has no
  * state of its own and is the first stage of every graph. */
 agt__policy *agt__policy_get_budget(void);
+/** Another attempt, as the operation's recovery says. No state of its own either. */
+agt__policy *agt__policy_get_retry(void);
+/** The operation's fallback in its place, once there is no other attempt. Nor this one. */
+agt__policy *agt__policy_get_fallback(void);
 
 #endif

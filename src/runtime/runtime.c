@@ -63,7 +63,10 @@ static agt_status make_telemetry(agt_runtime *runtime, const agt_runtime_config 
         .spans_max = config->spans_max,
         .silent = config->silent,
     };
-    agt_status status = agt__tracer_new(&tracer_config, &runtime->tracer, err);
+    agt_status status = agt__prng_init(&runtime->prng, tracer_config.random);
+    if (status == AGT_OK) {
+        status = agt__tracer_new(&tracer_config, &runtime->tracer, err);
+    }
     if (status == AGT_OK) {
         status = agt__cost_tracker_new(config->allocator, &runtime->costs);
     }

@@ -8,6 +8,7 @@
 #define AGT_RUNTIME_RUNTIME_H
 
 #include "agent_sdk/runtime.h"
+#include "base/random.h"
 #include "export/exporter.h"
 #include "net/loop.h"
 #include "runtime/workers.h"
@@ -45,6 +46,7 @@ struct agt_runtime {
     bool abandoned; /* threads are lost in functions: memory stays */
 
     /* loop thread only */
+    agt__prng prng; /* for what need not be secret: jitter, choices */
     agt__activity *activities;
     bool activities_cancelled;
     uint32_t chains; /* of calls that run in place, one inside the other */

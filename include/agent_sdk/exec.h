@@ -99,6 +99,7 @@ typedef struct agt_retry {
     uint32_t jitter_percent;     /* so much of a wait is random; 0 = 100; AGT_MS_NONE = nothing */
     uint32_t retry_after_max_ms; /* a server's wish (Retry-After) counts instead of the delay;
                                   * one for longer than this ends the call; 0 = 60,000          */
+    uint32_t reserved;
 } agt_retry;
 
 typedef struct agt_tool_config {

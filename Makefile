@@ -1,6 +1,7 @@
 # Two commands are enough on a fresh Debian 12 or Ubuntu 24.04:
 #
-#   make demo                a team of agents reviews this repository (REPO=/path for another one)
+#   make demo                a team of agents reviews this repository (REPO=/path for another one,
+#                            ARGS='--budget 5' for its options; ARGS=--help)
 #   make test                builds everything and runs the tests
 #
 # Both look for the system packages they need and offer to install what is missing (YES=1: without
@@ -53,7 +54,7 @@ release: build
 # REPO goes by the environment, as it was typed: neither make nor the shell reads anything into it.
 demo: export override REPO := $(value REPO)
 demo: release
-	@AGENT_BIN="$(CURDIR)/build/release/bin/agent" BUILD_DIR="$(CURDIR)/build/release" \
+	@ARGS="$(ARGS)" AGENT_BIN="$(CURDIR)/build/release/bin/agent" BUILD_DIR="$(CURDIR)/build/release" \
 	    sh examples/repo_review/demo.sh
 
 test: dev

@@ -39,8 +39,8 @@ static const char usage[] =
     "\n"
     "  --slots N      run N tools at a time, 0 for no limit, and do not run a second time\n"
     "  --budget USD   what the tools may cost together (0.50)\n"
-    "  --store FILE   keep the trace there (beside the program)\n"
-    "  --team FILE    the team\n";
+    "  --store FILE   keep the trace there (repo_review.db beside the program)\n"
+    "  --team FILE    the team file, as docs/guide/team-files.md describes it\n";
 
 typedef struct arguments {
     run_config config;

@@ -43,7 +43,8 @@ static const char *const questions[ASK_COUNT][8] = {
     [ASK_OBJECTS] = {ABSOLUTE, "objects"},
     [ASK_REFLOG] = {ABSOLUTE, "logs/HEAD"},
     [ASK_SHALLOW] = {ABSOLUTE, "shallow"},
-    [ASK_CHANGES] = {"rev-list", "--count", "--no-merges", GIT_NEWEST(GIT_CHANGES_MAX), "HEAD"},
+    [ASK_CHANGES] = {"rev-list", "--count", "--no-merges", GIT_NEWEST(GIT_CHANGES_MAX), "HEAD",
+                     "--"},
 };
 
 static repository_state fail(repository_state state, agt_error *err, const char *what,
@@ -179,15 +180,27 @@ static void remove_folder(const char *path)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+/* Git has refused to answer a question. Its words are known: it is asked without translations. */
+static repository_state explain(const agt_results *results, size_t question, const char *expected,
+                                repository_state state, const char *meaning, const char *path,
+                                agt_error *err)
+{
+    agt_error why = {0};
+    (void)!agt_results_get_error(results, question, &why);
+    if (strstr(why.message, expected) != NULL) {
+        return fail(state, err, path, meaning);
+    }
+    const char *words = strstr(why.message, "fatal: "); /* a configuration that is wrong, say */
+    return words != NULL ? fail(REPOSITORY_FAILED, err, path, words + strlen("fatal: "))
+                         : fail(REPOSITORY_FAILED, err, "cannot ask git", why.message);
+}
+
 /* What the answers say. */
 static repository_state read_answers(const agt_results *results, repository *self, agt_error *err)
 {
-    agt_error why = {0};
-    if (agt_results_get_error(results, ASK_KIND, &why) != AGT_OK) {
-        if (why.status != AGT_E_PROCESS && why.status != AGT_E_TOOL) {
-            return fail(REPOSITORY_FAILED, err, "cannot run git", why.message);
-        }
-        return fail(REPOSITORY_NONE, err, self->path, "not a Git repository");
+    if (agt_results_get_outcome(results, ASK_KIND) != AGT_OUTCOME_OK) {
+        return explain(results, ASK_KIND, "not a git repository", REPOSITORY_NONE,
+                       "not a Git repository", self->path, err);
     }
     piece rest = piece_of_value(agt_results_get_output(results, ASK_KIND));
     piece bare = {0}, shallow = {0}, format = {0}, prefix = {0};
@@ -206,7 +219,8 @@ static repository_state read_answers(const agt_results *results, repository *sel
     self->reflog = copy_answer(results, ASK_REFLOG);
     self->changes = read_count(results, ASK_CHANGES);
     if (self->commit == NULL) {
-        return fail(REPOSITORY_EMPTY, err, self->path, "no commit yet, nothing to review");
+        return explain(results, ASK_CHANGES, "bad revision", REPOSITORY_EMPTY,
+                       "HEAD has no commit yet, nothing to review", self->path, err);
     }
     if (self->objects == NULL || self->reflog == NULL) {
         return fail(REPOSITORY_FAILED, err, self->path, "git does not tell where its objects are");

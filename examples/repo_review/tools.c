@@ -159,10 +159,11 @@ static agt_status register_tool(tools *self, const tool_entry *entry, agt_error 
     }
     tool_context *context = &self->contexts[entry - entries];
     *context = (tool_context){entry, self};
-    agt_tool_config config = AGT_CONFIG(
-        agt_tool_config, .description = entry->description, .input_schema = schema,
-        .effect = AGT_EFFECT_PURE, .timeout_ms = GIT_TIMEOUT_MS,
-        .cost_nanousd = entry->cost_nanousd, .user_data = context, .release = release_tool);
+    agt_tool_config config =
+        AGT_CONFIG(agt_tool_config, .description = entry->description, .input_schema = schema,
+                   .effect = AGT_EFFECT_PURE, .timeout_ms = GIT_TIMEOUT_MS,
+                   .cost_nanousd = entry->cost_nanousd, .simulated = true, .user_data = context,
+                   .release = release_tool);
     status = agt_executor_register_tool(self->executor, entry->name, run_tool, &config, err);
     agt_value_unref(schema);
     if (status == AGT_OK) {

@@ -109,7 +109,8 @@ typedef struct agt_tool_config {
     int32_t mode;                  /* agt_tool_mode                                              */
     int32_t effect;                /* agt_effect                                                 */
     uint32_t timeout_ms;           /* of one attempt; 0 = the executor's; AGT_MS_NONE             */
-    uint32_t reserved;
+    bool simulated;                /* nobody pays cost_nanousd: a part of no real total           */
+    bool reserved[3];
     int64_t cost_nanousd;   /* what a call costs, for budgets and the ledger                    */
     const agt_retry *retry; /* copied; NULL = what failed has failed                            */
     void *user_data;

@@ -231,7 +231,7 @@ typedef struct agt_cost_entry {
     agt_usage usage;
     int64_t cost_nanousd; /* or AGT_NANOUSD_UNKNOWN                                         */
     uint64_t unix_ns;     /* when it was settled                                            */
-    bool simulated;       /* a scripted or replayed model: no money was spent               */
+    bool simulated;       /* a scripted or replayed model or tool: no money was spent       */
     bool reserved[7];
 } agt_cost_entry;
 

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "telemetry/semconv.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -186,6 +187,7 @@ static agt_status fill_tool(agt_executor *executor, agt_tool *tool, const char *
     }
     tool->executor = executor;
     tool->cost_nanousd = config->cost_nanousd;
+    tool->simulated = config->simulated;
     tool->operation = (agt__operation){
         .table = table,
         .allocator = allocator,
@@ -297,11 +299,14 @@ void agt__tool_finish(agt_tool_call *call, agt_span *span, agt_budget_amount *re
     const agt_call_options *options = agt__tool_call_get_options(call);
     agt_cost_entry entry =
         AGT_CONFIG(agt_cost_entry, .agent = options->agent, .conversation = options->conversation,
-                   .cost_nanousd = tool->cost_nanousd);
+                   .cost_nanousd = tool->cost_nanousd, .simulated = tool->simulated);
     entry.span = agt_tool_call_get_span(call);
     entry.usage = (agt_usage){.struct_size = sizeof(agt_usage)};
     entry.unix_ns = runtime->clock->get_unix_ns(runtime->clock->ctx);
-    agt_span_set_int(span, "agent_sdk.cost_nanousd", tool->cost_nanousd);
+    agt_span_set_int(span, AGT__ATTR_COST, tool->cost_nanousd);
+    if (tool->simulated) {
+        agt_span_set_bool(span, AGT__ATTR_SIMULATED, true);
+    }
     (void)agt_cost_tracker_add(runtime->costs, &entry); /* no memory: the totals have it */
     *ret_actual = (agt_budget_amount){.nanousd = tool->cost_nanousd, .calls = 1};
 }

@@ -16,6 +16,7 @@ struct agt_tool {
     char *name;
     char *description; /* NULL = none */
     int64_t cost_nanousd;
+    bool simulated;         /* the cost is */
     agt__recovery recovery; /* the operation's, if it has one */
     void (*release)(void *user_data);
 

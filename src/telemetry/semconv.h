@@ -36,7 +36,7 @@
 #define AGT__ATTR_ATTEMPTS       "agent_sdk.attempts" /* only if more than one                */
 #define AGT__ATTR_STEP           "agent_sdk.step"     /* number of an agent's step, from 1    */
 #define AGT__ATTR_COST           "agent_sdk.cost_nanousd"
-#define AGT__ATTR_SIMULATED      "agent_sdk.simulated" /* true on calls of scripted models     */
+#define AGT__ATTR_SIMULATED      "agent_sdk.simulated" /* true where nobody pays the cost      */
 /* Sums over an agent's work, under names of their own so that nobody adds them to the parts. */
 #define AGT__ATTR_STEPS                "agent_sdk.steps"
 #define AGT__ATTR_TOOL_CALLS           "agent_sdk.tool_calls"

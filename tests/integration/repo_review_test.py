@@ -198,6 +198,8 @@ class RepoReviewTest(unittest.TestCase):
         history.commit("A", 2 * DAY_S, {"key": None, "a.c": b"int a;\n"})
         review = self.review("--budget", "5", history.write(self.folder / "repo"))
         self.assertIn("2 of the newest", review.body("Secrets"))
+        # Its price is invented: nobody pays it.
+        self.assertRegex(review.errors, r"(?m)^cost +2\.[0-9]+ USD simulated; 0\.0000 USD real$")
         self.assertEqual(list(review.failures()), ["watch"])
 
     def test_objects_that_are_missing(self):
@@ -236,6 +238,20 @@ class RepoReviewTest(unittest.TestCase):
     def test_empty(self):
         git(self.folder, "init", "-q", "empty")
         self.check_refused(self.folder / "empty", 1, "no commit yet")
+
+    def test_damaged(self):
+        """Git's own words, where it has some."""
+        repo = Planted(SEED).write(self.folder / "repo")
+        settings = repo / ".git/config"
+        good = settings.read_text()
+        settings.write_text("[core\n")
+        self.check_refused(repo, 1, "bad config line 1")
+        settings.write_text(good.replace("formatversion = 0", "formatversion = 99"))
+        self.check_refused(repo, 1, "repo version <= 1, found 99")
+        settings.write_text(good)
+        git(repo, "update-ref", "--no-deref", "-d", "refs/heads/main")
+        (repo / ".git/refs/heads/main").write_text("1" * 40 + "\n")
+        self.check_refused(repo, 1, "bad object HEAD")
 
     def test_bare(self):
         planted = Planted(SEED)

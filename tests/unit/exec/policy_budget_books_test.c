@@ -22,6 +22,14 @@ static agt_status fail_once(agt_tool_call *call, agt_value **ret_output, void *u
     return ++*(uint32_t *)user_data == 1 ? AGT_E_TOOL : AGT_OK;
 }
 
+static agt_status nothing(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)call;
+    (void)ret_output;
+    (void)user_data;
+    return AGT_OK;
+}
+
 static agt_status never_end(agt_tool_call *call, agt_value **ret_output, void *user_data)
 {
     (void)ret_output;
@@ -101,6 +109,33 @@ static void ended_attempts_cost_what_they_cost(void **state)
         }
         expect_books(&b, round < 3 ? 10 * (round + 1) : 30, round < 3 ? round + 1 : 3, 0);
     }
+    agt_graph_unref(graph);
+    close_books(&b);
+}
+
+static void simulated_costs_are_reserved_and_never_real(void **state)
+{
+    (void)state;
+    books b;
+    open_books(&b, 15, NULL);
+    agt_tool_config config = AGT_CONFIG(agt_tool_config, .cost_nanousd = 10, .simulated = true,
+                                        .mode = AGT_TOOL_INLINE, .effect = AGT_EFFECT_PURE);
+    assert_int_equal(
+        agt_executor_register_tool(b.engine.executor, "rehearsal", nothing, &config, NULL), AGT_OK);
+    agt_graph *graph = agt_test_new_graph(&b.engine, NULL);
+    (void)agt_test_add(graph, "rehearsal", "{}", NULL);
+    for (int round = 0; round < 2; round++) {
+        agt_results *results = agt_test_finish(start(&b, graph, 0));
+        agt_test_expect(results, 0, round == 0 ? AGT_OUTCOME_OK : AGT_OUTCOME_BUDGET_DENIED, NULL);
+        agt_results_unref(results);
+    }
+    expect_books(&b, 10, 1, 0);
+    agt_costs costs = AGT_CONFIG(agt_costs, 0);
+    agt_cost_tracker_get_costs(agt_runtime_get_cost_tracker(b.engine.runtime), &costs);
+    assert_int_equal(costs.total_nanousd, 0);
+    assert_int_equal(costs.calls, 0);
+    assert_int_equal(costs.simulated_nanousd, 10);
+    assert_int_equal(costs.simulated_calls, 1);
     agt_graph_unref(graph);
     close_books(&b);
 }
@@ -222,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ended_attempts_cost_what_they_cost),
+        cmocka_unit_test(simulated_costs_are_reserved_and_never_real),
         cmocka_unit_test(attempts_that_never_began_cost_nothing),
         cmocka_unit_test(replacements_have_their_own_price),
         cmocka_unit_test(waiting_reserves_nothing),

@@ -74,8 +74,9 @@ void agt__answer_append_value(agt__answer *answer, uint64_t key, const agt_value
 /** How many bytes it has so far. */
 size_t agt__answer_get_length(const agt__answer *answer, uint64_t key);
 
-/** Set a member of the part beside its text: "id", "name", "signature" … The value is shared. Of
- * "id" and "name" of tool calls only the first string that is not empty counts. */
+/** Set a member of the part beside its text: "id", "name", "signature" … (a literal; at most six of
+ * them). The value is shared. Of "id" and "name" of tool calls only the first string that is not
+ * empty counts. */
 void agt__answer_set(agt__answer *answer, uint64_t key, const char *member, const agt_value *value);
 /** A member that was set; NULL if it was not. */
 const agt_value *agt__answer_get(const agt__answer *answer, uint64_t key, const char *member);

@@ -126,6 +126,17 @@ AGT_API AGT_MUST_CHECK agt_status agt_model_new_scripted(agt_runtime *runtime,
                                                          const agt_value *script,
                                                          agt_model **ret_model, agt_error *err);
 
+/** What the last response said about rate limits. UINT64_MAX = it did not say; resets are
+ * milliseconds from when it came. */
+typedef struct agt_rate_limits {
+    size_t struct_size;
+    uint64_t received_unix_ns; /* 0 = never */
+    uint64_t requests_limit, requests_remaining, requests_reset_ms;
+    uint64_t tokens_limit, tokens_remaining, tokens_reset_ms;
+    uint64_t input_limit, input_remaining, input_reset_ms;
+    uint64_t output_limit, output_remaining, output_reset_ms;
+} agt_rate_limits;
+
 /** The usage in a response; unknown where it says nothing. @threads any */
 AGT_API agt_usage agt_usage_from_value(const agt_value *usage);
 

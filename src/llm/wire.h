@@ -100,18 +100,10 @@ extern const agt__wire agt__wire_openai_responses;
  * may be NULL) are the provider's type and message, which are shown. */
 void agt__wire_set_error(agt_error *err, int32_t http_status, const char *type, const char *detail);
 
-/** What a limit header of either family says, for whoever limits rates. Unknown = UINT64_MAX. */
-typedef struct agt__wire_limits {
-    uint64_t requests_limit, requests_remaining, requests_reset_ms;
-    uint64_t tokens_limit, tokens_remaining, tokens_reset_ms;
-    uint64_t input_limit, input_remaining, input_reset_ms;
-    uint64_t output_limit, output_remaining, output_reset_ms;
-} agt__wire_limits;
-
 /** Read anthropic-ratelimit-* (reset: a time of RFC 3339) and x-ratelimit-* (reset: a duration such
  * as "6m0s" or "120ms"). Resets become milliseconds from now. @return whether there was any. */
 bool agt__wire_read_limits(const agt_kv *headers, size_t count, uint64_t unix_ns,
-                           agt__wire_limits *ret_limits);
+                           agt_rate_limits *ret_limits);
 
 /** How long the server wants to be left alone: retry-after-ms, else Retry-After (seconds, with a
  * fraction, or a date). 0 = it does not say. */

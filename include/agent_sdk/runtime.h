@@ -59,16 +59,20 @@ AGT_API AGT_MUST_CHECK agt_status agt_runtime_new(const agt_runtime_config *conf
  * @param timeout_ms  how long to wait at most; 0 = 5 s; AGT_MS_NONE = for ever
  * @return AGT_OK; AGT_E_TIMEOUT if threads are still inside functions that do not return: their
  *         number is in the message, and the runtime's memory is not reclaimed by
- * agt_runtime_free(); AGT_E_INVALID on the loop thread; an error of the store. Closing twice is
- * AGT_OK
+ *         agt_runtime_free(); AGT_E_INVALID on the loop thread; an error of the store. Closing
+ *         twice is AGT_OK
  */
 AGT_API agt_status agt_runtime_close(agt_runtime *runtime, uint32_t timeout_ms, agt_error *err);
 
 /** Drop the runtime; closes it without waiting for functions that do not return, if need be. */
 AGT_API void agt_runtime_free(agt_runtime *runtime);
 
-/** Bring all spans and costs so far to the store. @return AGT_OK; AGT_E_TIMEOUT; the store's error
- * @threads any but the loop's */
+/** Bring all spans and costs so far to the store.
+ *
+ * @param timeout_ms  how long to wait at most; 0 = not at all; AGT_MS_NONE = for ever
+ * @return AGT_OK; AGT_E_TIMEOUT; AGT_E_CLOSED; AGT_E_INVALID on the loop thread; the store's error
+ * @threads any but the loop's
+ */
 AGT_API agt_status agt_runtime_flush(agt_runtime *runtime, uint32_t timeout_ms, agt_error *err);
 
 /** Parts of a runtime: borrowed, as long as it lives. @threads any */

@@ -112,6 +112,11 @@ void agt__answer_free(agt__answer *answer)
     agt__free(answer->allocator, answer);
 }
 
+const agt_allocator *agt__answer_get_allocator(const agt__answer *answer)
+{
+    return answer->allocator;
+}
+
 static bool is_working(const agt__answer *answer)
 {
     return answer->failure.status == AGT_OK;

@@ -53,6 +53,8 @@ AGT_MUST_CHECK agt_status agt__answer_new(const agt_allocator *allocator, size_t
                                           agt__answer_fn on_event, void *user_data,
                                           agt__answer **ret_answer);
 void agt__answer_free(agt__answer *answer);
+/** What it was made with: for what a format makes on the way. */
+const agt_allocator *agt__answer_get_allocator(const agt__answer *answer);
 
 /*
  * Every function below may fail for lack of memory or at a limit. The first failure stays, later

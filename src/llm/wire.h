@@ -89,6 +89,7 @@ const agt__wire *agt__wire_find(const char *name);
 /** All names, joined by ", ", for messages. */
 const char *agt__wire_get_names(void);
 
+/* Formats; each has a line in the table of wire.c. */
 extern const agt__wire agt__wire_anthropic;
 extern const agt__wire agt__wire_openai;
 extern const agt__wire agt__wire_openai_responses;
@@ -96,8 +97,22 @@ extern const agt__wire agt__wire_openai_responses;
 /* ---- what formats share (wire.c) --------------------------------------------------------------
  */
 
-/** The status, flags and words of an error by its HTTP status alone; @what and @detail (borrowed,
- * may be NULL) are the provider's type and message, which are shown. */
+/**
+ * A body, or the data of an event, as a value: tainted; of a key that comes twice the last one
+ * counts; halves of surrogate pairs become U+FFFD, or stay for agt__answer_append() if @is_piece.
+ *
+ * @return AGT_OK; AGT_E_MODEL if it is no JSON or too large; AGT_E_NOMEM
+ */
+AGT_MUST_CHECK agt_status agt__wire_parse(const agt_allocator *allocator, const char *text,
+                                          size_t size, bool is_piece, agt_value **ret_value,
+                                          agt_error *err);
+
+/**
+ * The status, flags and words of an error by its HTTP status alone; @type and @detail (borrowed,
+ * may be NULL) are the provider's type and message, which are shown. Without a message it says what
+ * to do. AGT_E_RATE_LIMITED for 429, AGT_E_LIMIT for 413, else AGT_E_HTTP; retryable are 408, 409,
+ * 425, 429 and 5xx.
+ */
 void agt__wire_set_error(agt_error *err, int32_t http_status, const char *type, const char *detail);
 
 /** Read anthropic-ratelimit-* (reset: a time of RFC 3339) and x-ratelimit-* (reset: a duration such

@@ -30,9 +30,9 @@ static bool read_month(const char *text, uint32_t *ret_month)
     return false;
 }
 
-/* Days since 1970-01-01; years begin in March here, so that the leap day is their last. */
-static uint64_t days_of(uint32_t year, uint32_t month, uint32_t day)
+uint64_t agt__days_since_epoch(uint32_t year, uint32_t month, uint32_t day)
 {
+    /* Years begin in March here, so that the leap day is their last. */
     uint64_t y = month > 2 ? year : year - 1u;
     uint64_t m = month > 2 ? month - 3u : month + 9u;
     return 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
@@ -54,7 +54,7 @@ static bool read_date(const char *text, size_t length, uint64_t *ret_s)
     if (year < 1970 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) {
         return false;
     }
-    *ret_s = days_of(year, month, day) * DAY_S + hour * 3600u + minute * 60u + second;
+    *ret_s = agt__days_since_epoch(year, month, day) * DAY_S + hour * 3600u + minute * 60u + second;
     return true;
 }
 

@@ -13,4 +13,7 @@
  */
 uint32_t agt__http_read_retry_after(const char *text, uint64_t unix_ns);
 
+/** Days from 1970-01-01 to a date of the Gregorian calendar, from that day on. */
+uint64_t agt__days_since_epoch(uint32_t year, uint32_t month, uint32_t day);
+
 #endif

@@ -25,6 +25,7 @@
 #include "base/utf8.h"
 #include "base/value.h"
 #include "llm/halves.h"
+#include "llm/object_scan.h"
 
 #include <string.h>
 
@@ -42,10 +43,11 @@ typedef struct part {
     uint64_t key;
     agt__answer_kind kind;
     bool open;
-    uint32_t half;        /* of a surrogate pair, the other half of which may come; 0 = none */
-    agt__buffer text;     /* or arguments as text                                            */
-    agt_value *arguments; /* an object instead of text; NULL = none                      */
-    agt_value *whole;     /* of an opaque part, or of a call that was closed             */
+    uint32_t half;         /* of a surrogate pair, the other half of which may come; 0 = none */
+    agt__object_scan scan; /* of arguments as text                                            */
+    agt__buffer text;      /* or arguments as text                                            */
+    agt_value *arguments;  /* an object instead of text; NULL = none                      */
+    agt_value *whole;      /* of an opaque part, or of a call that was closed             */
     size_t arguments_bytes, whole_bytes; /* as they were counted */
     size_t member_count;
     agt__field members[members_max];
@@ -115,6 +117,11 @@ void agt__answer_free(agt__answer *answer)
 const agt_allocator *agt__answer_get_allocator(const agt__answer *answer)
 {
     return answer->allocator;
+}
+
+size_t agt__answer_get_count(const agt__answer *answer)
+{
+    return answer->count;
 }
 
 static bool is_working(const agt__answer *answer)
@@ -384,6 +391,7 @@ static void clear_text(agt__answer *answer, part *self)
 {
     answer->bytes -= self->text.size;
     self->half = 0;
+    self->scan = (agt__object_scan){.at = 0};
     agt__buffer_clear(&self->text);
 }
 
@@ -407,6 +415,16 @@ void agt__answer_set_arguments(agt__answer *answer, uint64_t key, const agt_valu
             (void)add_bytes(answer, self->text.size - size);
         }
     }
+}
+
+bool agt__answer_has_whole_arguments(agt__answer *answer, uint64_t key)
+{
+    part *self = find_to_change(answer, key);
+    if (self == NULL || self->kind != AGT__ANSWER_TOOL_CALL) {
+        return false;
+    }
+    bool whole = agt__object_scan_is_whole(&self->scan, self->text.bytes, self->text.size);
+    return whole || self->whole != NULL || self->arguments != NULL;
 }
 
 void agt__answer_set_opaque(agt__answer *answer, uint64_t key, const char *format,

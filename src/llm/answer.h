@@ -55,6 +55,8 @@ AGT_MUST_CHECK agt_status agt__answer_new(const agt_allocator *allocator, size_t
 void agt__answer_free(agt__answer *answer);
 /** What it was made with: for what a format makes on the way. */
 const agt_allocator *agt__answer_get_allocator(const agt__answer *answer);
+/** How many parts there are. */
+size_t agt__answer_get_count(const agt__answer *answer);
 
 /*
  * Every function below may fail for lack of memory or at a limit. The first failure stays, later
@@ -86,6 +88,10 @@ const agt_value *agt__answer_get(const agt__answer *answer, uint64_t key, const 
 /** The arguments of a tool call as a value: an object is taken as it is, a string is text. Replaces
  * what was appended. */
 void agt__answer_set_arguments(agt__answer *answer, uint64_t key, const agt_value *arguments);
+
+/** Whether the arguments of a tool call are one whole JSON object, so that what comes next can only
+ * belong to another call. Every byte is looked at once, however often this is asked. */
+bool agt__answer_has_whole_arguments(agt__answer *answer, uint64_t key);
 
 /** The part of an opaque kind as a value: it is kept as {"type": "opaque", "format": @format,
  * "value": …}, and encode() of that format sends the value back as it is. */

@@ -162,6 +162,15 @@ static agt_status fail_read(agt_error *err, const char *path, int number)
     return agt__error_set_errno(err, status, ORIGIN, number, "cannot read %s%s", prefix, name);
 }
 
+static agt_status fail_size(agt_error *err, const char *path)
+{
+    const char *prefix = "";
+    const char *name = short_name(path, &prefix);
+    return agt__error_set(err, AGT_E_LIMIT, ORIGIN,
+                          "%s%s: found a larger file, expected at most %d bytes", prefix, name,
+                          AGT__DOCUMENT_BYTES_MAX);
+}
+
 static agt_status read_all(int file, const char *path, agt__buffer *text, agt_error *err)
 {
     for (;;) {
@@ -180,29 +189,45 @@ static agt_status read_all(int file, const char *path, agt__buffer *text, agt_er
             return fail_read(err, path, number);
         }
     }
-    if (text->status == AGT_E_LIMIT) {
-        return agt__error_set(err, AGT_E_LIMIT, ORIGIN,
-                              "%s: found a larger file, expected at most "
-                              "%d bytes",
-                              path, AGT__DOCUMENT_BYTES_MAX);
+    return text->status == AGT_E_LIMIT ? fail_size(err, path) : agt__error_nomem(err, ORIGIN);
+}
+
+/* Only a plain file can be read without waiting, has an end, and is the same when it is read again,
+ * which it is: to check it, and to build what it describes. */
+static agt_status check_kind(int file, const char *path, agt_error *err)
+{
+    struct stat about;
+    if (fstat(file, &about) != 0) {
+        return fail_read(err, path, errno);
     }
-    return agt__error_nomem(err, ORIGIN);
+    if (S_ISDIR(about.st_mode)) {
+        return fail_read(err, path, EISDIR);
+    }
+    if (!S_ISREG(about.st_mode)) {
+        const char *prefix = "";
+        const char *name = short_name(path, &prefix);
+        return agt__error_set(err, AGT_E_IO, ORIGIN,
+                              "cannot read %s%s: found a %s, expected a file", prefix, name,
+                              S_ISFIFO(about.st_mode)   ? "pipe"
+                              : S_ISSOCK(about.st_mode) ? "socket"
+                                                        : "device");
+    }
+    return about.st_size > AGT__DOCUMENT_BYTES_MAX ? fail_size(err, path) : AGT_OK;
 }
 
 agt_status agt__document_read(agt__document *document, const char *path, agt_error *err)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    /* Without O_NONBLOCK opening a pipe waits for somebody to write to it. */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file < 0) {
         return fail_read(err, path, errno);
     }
-    struct stat about;
-    if (fstat(file, &about) == 0 && S_ISDIR(about.st_mode)) {
-        (void)close(file);
-        return fail_read(err, path, EISDIR);
-    }
     agt__buffer text;
     agt__buffer_init(&text, document->allocator, AGT__DOCUMENT_BYTES_MAX + ROUND_BYTES);
-    agt_status status = read_all(file, path, &text, err);
+    agt_status status = check_kind(file, path, err);
+    if (status == AGT_OK) {
+        status = read_all(file, path, &text, err);
+    }
     (void)close(file);
     if (status == AGT_OK) {
         status = agt__document_parse(document, path, agt__buffer_text(&text), text.size, err);

@@ -187,6 +187,8 @@ static void a_file_that_cannot_be_read_says_why(void **state)
     assert_string_equal(error.message, "cannot read nowhere.yaml: No such file or directory");
     assert_int_equal(agt_team_check(NULL, ".", NULL, NULL, NULL, NULL, &error), AGT_E_IO);
     assert_string_equal(error.message, "cannot read .: Is a directory");
+    assert_int_equal(agt_team_check(NULL, "/dev/zero", NULL, NULL, NULL, NULL, &error), AGT_E_IO);
+    assert_string_equal(error.message, "cannot read /dev/zero: found a device, expected a file");
     assert_int_equal(agt_team_check(NULL, NULL, NULL, NULL, NULL, NULL, &error), AGT_E_INVALID);
 }
 

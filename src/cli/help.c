@@ -256,8 +256,7 @@ cli_exit cli_help(const cli_arguments *arguments)
         verb = cli_find_verb(name);
         verb = verb == NULL && strcmp(name, "trace") == 0 ? cli_find_verb("trace ls") : verb;
         if (verb == NULL) {
-            cli_complain("there is no command '%s'", name);
-            return CLI_USAGE;
+            return cli_fail_verb(name);
         }
     }
     cli_write_help(stdout, verb, terminal.columns);

@@ -3,9 +3,9 @@
  * at which of them the verb takes, then the environment for what was not given.
  *
  * Options may stand before and after the verb and its operands; `--` ends them; `--name=value` and
- * `--name value` are the same, so are `-q` and `--quiet`. An option given twice counts with its
- * last value. Names are never abbreviated: a script must not change its meaning when an option is
- * added.
+ * `--name value` are the same, so are `-q` and `--quiet`; `-qp2` is `-q -p 2`. An option given
+ * twice counts with its last value. Names are never abbreviated: a script must not change its
+ * meaning when an option is added.
  */
 #include "cli/options.h"
 
@@ -69,15 +69,63 @@ static bool is_group(const char *word)
     return false;
 }
 
-static cli_exit fail_verb(const char *name)
+/* `trace shwo`: what is meant can only be the second word of a verb that begins with `trace`. */
+static cli_exit fail_second(const char *name, size_t length)
 {
     const char *names[SUGGESTIONS_MAX];
+    char all[256] = "";
+    size_t count = 0, kept = 0, used = 0;
+    const cli_verb *verbs = cli_get_verbs(&count);
+    for (size_t i = 0; i < count && kept < SUGGESTIONS_MAX; i++) {
+        if (strncmp(verbs[i].name, name, length) == 0) {
+            names[kept++] = verbs[i].name + length;
+            int added = snprintf(all + used, sizeof(all) - used, "%s%s", kept > 1 ? "|" : "",
+                                 verbs[i].name + length);
+            used += added > 0 && (size_t)added < sizeof(all) - used ? (size_t)added : 0;
+        }
+    }
+    const char *meant = agt_names_suggest(name + length, names, kept);
+    if (meant != NULL) {
+        cli_complain("there is no command '%s'; did you mean '%.*s%s'?", name, (int)length, name,
+                     meant);
+    } else {
+        cli_complain("there is no command '%s', expected %.*s%s", name, (int)length, name, all);
+    }
+    return refer(NULL);
+}
+
+/* The verb whose second word is @name; NULL if there is none. */
+static const char *find_second(const char *name)
+{
+    size_t count = 0;
+    const cli_verb *verbs = cli_get_verbs(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *blank = strchr(verbs[i].name, ' ');
+        if (blank != NULL && strcmp(blank + 1, name) == 0) {
+            return verbs[i].name;
+        }
+    }
+    return NULL;
+}
+
+cli_exit cli_fail_verb(const char *name)
+{
+    const char *names[SUGGESTIONS_MAX];
+    const char *blank = strchr(name, ' ');
     size_t count = 0, kept = 0;
+    char group[32];
+    if (blank != NULL) {
+        (void)snprintf(group, sizeof(group), "%.*s", (int)(blank - name), name);
+        if (is_group(group)) {
+            return fail_second(name, (size_t)(blank - name) + 1);
+        }
+    }
     const cli_verb *verbs = cli_get_verbs(&count);
     for (; kept < count && kept < SUGGESTIONS_MAX; kept++) {
         names[kept] = verbs[kept].name;
     }
-    const char *meant = agt_names_suggest(name, names, kept);
+    const char *meant = find_second(name);
+    meant = meant != NULL ? meant : agt_names_suggest(name, names, kept);
     if (meant != NULL) {
         cli_complain("there is no command '%s'; did you mean '%s'?", name, meant);
     } else {
@@ -105,7 +153,7 @@ static cli_exit take_verb(parser *self)
     }
     arguments->verb = cli_find_verb(name);
     if (arguments->verb == NULL) {
-        return fail_verb(name);
+        return cli_fail_verb(name);
     }
     for (size_t i = used; i < self->word_count; i++) {
         if (arguments->operand_count == CLI_OPERANDS_MAX) {
@@ -137,8 +185,7 @@ static cli_exit check_operands(const cli_arguments *arguments)
 {
     const cli_verb *verb = arguments->verb;
     if (arguments->operand_count < verb->operands_min) {
-        cli_complain("%s: found %zu operand%s, expected %s", verb->name, arguments->operand_count,
-                     arguments->operand_count == 1 ? "" : "s", verb->operands);
+        cli_complain("%s: found no operand, expected %s", verb->name, verb->operands);
         return refer(verb);
     }
     if (arguments->operand_count > verb->operands_max) {
@@ -179,48 +226,89 @@ static const cli_verb *guess_verb(const parser *self)
     return self->word_count > 0 ? cli_find_verb(self->words[0]) : NULL;
 }
 
+/* The option of that name, or of that letter if @length is 0; NULL if there is none. */
+static const cli_option *find_option(const char *name, size_t length, cli_option_id *ret_id)
+{
+    for (int id = 0; id < CLI_OPT_COUNT; id++) {
+        const cli_option *option = cli_get_option((cli_option_id)id);
+        bool fits = length == 0
+                        ? option->letter == name[0]
+                        : strlen(option->name) == length && memcmp(option->name, name, length) == 0;
+        if (fits) {
+            *ret_id = (cli_option_id)id;
+            return option;
+        }
+    }
+    return NULL;
+}
+
+/* Give an option its value, if it takes one: @value, or else the argument @next, which may be
+ * missing. *ret_used becomes 2 if that was taken. */
+static cli_exit take_option_value(parser *self, const cli_option *option, cli_option_id id,
+                                  const char *value, const char *next, int *ret_used)
+{
+    if (option->kind == CLI_KIND_FLAG) {
+        value = "";
+    } else if (value == NULL) {
+        if (next == NULL) {
+            cli_complain("the option --%s needs a value: %s", option->name, option->value);
+            return refer(guess_verb(self));
+        }
+        value = next;
+        *ret_used = 2;
+    }
+    self->arguments->text[id] = value;
+    return CLI_OK;
+}
+
+static cli_exit take_long_option(parser *self, const char *name, const char *next, int *ret_used)
+{
+    cli_option_id id;
+    size_t length = strcspn(name, "=");
+    const char *value = name[length] == '=' ? name + length + 1 : NULL;
+    const cli_option *option = length > 0 ? find_option(name, length, &id) : NULL;
+    if (option == NULL) {
+        return fail_option(name, length, guess_verb(self));
+    }
+    if (option->kind == CLI_KIND_FLAG && value != NULL) {
+        cli_complain("the option --%s takes no value, found '%.80s'", option->name, value);
+        return refer(guess_verb(self));
+    }
+    return take_option_value(self, option, id, value, next, ret_used);
+}
+
+/* One letter, or several flags together; what follows the letter of another option is its value. */
+static cli_exit take_short_options(parser *self, const char *letters, const char *next,
+                                   int *ret_used)
+{
+    for (; *letters != '\0'; letters++) {
+        cli_option_id id;
+        const cli_option *option = find_option(letters, 0, &id);
+        if (option == NULL) {
+            size_t length = 1;
+            while (((unsigned char)letters[length] & 0xC0) == 0x80) { /* all of a character */
+                length++;
+            }
+            cli_complain("there is no option -%.*s", (int)length, letters);
+            return refer(guess_verb(self));
+        }
+        const char *value = letters[1] != '\0' ? letters + 1 : NULL;
+        cli_exit code = take_option_value(self, option, id, value, next, ret_used);
+        if (code != CLI_OK || option->kind != CLI_KIND_FLAG) {
+            return code;
+        }
+    }
+    return CLI_OK;
+}
+
 /* Take the option at argv[at]; *ret_used is the number of arguments it takes. */
 static cli_exit take_option(parser *self, int argc, char *const *argv, int at, int *ret_used)
 {
     const char *argument = argv[at];
-    bool is_long = argument[1] == '-';
-    const char *name = argument + (is_long ? 2 : 1);
-    size_t length = is_long ? strcspn(name, "=") : 1;
-    const char *value = is_long ? (name[length] == '=' ? name + length + 1 : NULL)
-                                : (name[1] != '\0' ? name + 1 : NULL);
-    const cli_option *option = NULL;
-    int id = 0;
-    for (; id < CLI_OPT_COUNT && option == NULL; id++) {
-        const cli_option *other = cli_get_option((cli_option_id)id);
-        bool fits = is_long
-                        ? strlen(other->name) == length && memcmp(other->name, name, length) == 0
-                        : other->letter == name[0];
-        option = fits ? other : NULL;
-    }
-    if (option == NULL) {
-        if (!is_long) {
-            cli_complain("there is no option -%c", name[0]);
-            return refer(guess_verb(self));
-        }
-        return fail_option(name, length, guess_verb(self));
-    }
+    const char *next = at + 1 < argc ? argv[at + 1] : NULL;
     *ret_used = 1;
-    if (option->kind == CLI_KIND_FLAG) {
-        if (value != NULL) {
-            cli_complain("the option --%s takes no value, found '%.80s'", option->name, value);
-            return refer(guess_verb(self));
-        }
-        value = "";
-    } else if (value == NULL) {
-        if (at + 1 >= argc) {
-            cli_complain("the option --%s needs a value: %s", option->name, option->value);
-            return refer(guess_verb(self));
-        }
-        value = argv[at + 1];
-        *ret_used = 2;
-    }
-    self->arguments->text[id - 1] = value;
-    return CLI_OK;
+    return argument[1] == '-' ? take_long_option(self, argument + 2, next, ret_used)
+                              : take_short_options(self, argument + 1, next, ret_used);
 }
 
 /* The number of a choice; -1 if it is none of them. */
@@ -256,7 +344,8 @@ static bool read_value(const cli_option *option, const char *text, int64_t *ret_
                *ret_number <= 1000000;
     }
     case CLI_KIND_DURATION:
-        *ret_expected = "a duration such as 250ms, 5s, 2m or 1h";
+        *ret_expected = "a duration above 0, with a unit, such as 250ms, 5s, 2m or 1h, of at most "
+                        "1193h";
         if (agt_team_parse_duration(text, &ms) != AGT_OK || ms == AGT_MS_NONE) {
             return false;
         }

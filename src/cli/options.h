@@ -86,6 +86,9 @@ const cli_verb *cli_get_verbs(size_t *ret_count);
 /** The verb of that name; NULL if there is none. */
 const cli_verb *cli_find_verb(const char *name);
 
+/** Complain that there is no verb @name, of one word or two, and say which may be meant. */
+cli_exit cli_fail_verb(const char *name);
+
 /** Options that every verb takes; their number. */
 const cli_option_id *cli_get_common_options(size_t *ret_count);
 

@@ -13,6 +13,10 @@
 
 #define ORIGIN "team/file"
 
+enum {
+    MODELS_NAMED_MAX = 64 /* that are looked at for a suggestion */
+};
+
 static const char *text_of(const agt_value *object, const char *member)
 {
     return agt_value_get_string(agt_value_get_member(object, member), NULL);
@@ -297,6 +301,26 @@ static agt_status build_all(const maker *self, agt_error *err)
     return status;
 }
 
+static agt_status fail_model(const agt_value *models, const char *model, agt_error *err)
+{
+    const char *names[MODELS_NAMED_MAX];
+    size_t count = agt_value_get_count(models);
+    count = count < MODELS_NAMED_MAX ? count : MODELS_NAMED_MAX;
+    for (size_t i = 0; i < count; i++) {
+        names[i] = agt_value_get_key(models, i, NULL);
+    }
+    const char *meant = agt_names_suggest(model, names, count);
+    if (meant == NULL && count > 0) { /* or else the first, as an example of what there is */
+        return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN,
+                              "the team file has no model \"%.64s\", but for example \"%.64s\"",
+                              model, names[0]);
+    }
+    return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN,
+                          "the team file has no model \"%.64s\"%s%.64s%s", model,
+                          meant != NULL ? "; did you mean \"" : "", meant != NULL ? meant : "",
+                          meant != NULL ? "\"?" : "");
+}
+
 agt_status agt__team_build_agents(agt_team *team, const agt__document *document, const char *model,
                                   agt_error *err)
 {
@@ -307,8 +331,7 @@ agt_status agt__team_build_agents(agt_team *team, const agt__document *document,
                   .model = model,
                   .lead = agt__team_get_lead(document->value)};
     if (model != NULL && agt_value_get_member(self.models, model) == NULL) {
-        return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN, "the team file has no model \"%.64s\"",
-                              model);
+        return fail_model(self.models, model, err);
     }
     agt_status status = build_models(team, document, err);
     if (status != AGT_OK) {

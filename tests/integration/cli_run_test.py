@@ -156,7 +156,8 @@ class ExitCodes(CommandTest):
         for arguments, message in [
                 (["nowhere.yaml", "x"], "agent: cannot read nowhere.yaml: No such file"),
                 ([".", "x"], "agent: cannot read .: Is a directory"),
-                ([team, "x", "--model", "gpt"], 'agent: the team file has no model "gpt"'),
+                ([team, "x", "--model", "gpt"], 'agent: the team file has no model "gpt", but '
+                                               'for example "m"'),
                 ([team, "x", "--store", self.folder], "agent: ")]:
             out, err = self.agent("run", *arguments, code=3)
             self.assertEqual(out, "")

@@ -122,6 +122,21 @@ class Mistakes(CommandTest):
                 (["run", "--bugdet", "1"], "agent: there is no option --bugdet; did you mean "
                                            "--budget?"),
                 (["costs", "--budget", "1"], "agent: costs: there is no option --budget"),
+                (["trace", "xyz"], "agent: there is no command 'trace xyz', expected trace "
+                                   "ls|show"),
+                (["show"], "agent: there is no command 'show'; did you mean 'trace show'?"),
+                (["help", "vaildate"], "agent: there is no command 'vaildate'; did you mean "
+                                       "'validate'?"),
+                (["help", "trace", "sohw"], "agent: there is no command 'trace sohw'; did you "
+                                            "mean 'trace show'?"),
+                (["help", "run", "x"], "agent: there is no command 'run x'"),
+                (["run", "-qx"], "agent: there is no option -x"),
+                (["run", "-é"], "agent: there is no option -é"),
+                (["run", "--"], "agent: run: found no operand, expected TEAM [INPUT]"),
+                (["run", "--=5"], "agent: there is no option --"),
+                (["run", "t", "--timeout=0s"], "agent: --timeout: found '0s', expected a duration "
+                                               "above 0, with a unit, such as 250ms, 5s, 2m or "
+                                               "1h, of at most 1193h"),
                 (["costs", "-x"], "agent: there is no option -x"),
                 (["run", "--json=yes"], "agent: the option --json takes no value, found 'yes'"),
                 (["run", "--budget"], "agent: the option --budget needs a value: USD"),
@@ -130,18 +145,25 @@ class Mistakes(CommandTest):
                 (["run", "t", "--budget=0"], "agent: --budget: found '0', expected an amount of "
                                              "USD above 0, such as 0.05"),
                 (["run", "t", "--timeout", "5"], "agent: --timeout: found '5', expected a duration "
-                                                 "such as 250ms, 5s, 2m or 1h"),
+                                                 "above 0, with a unit, such as 250ms, 5s, 2m or "
+                                                 "1h, of at most 1193h"),
                 (["run", "t", "-p", "0"], "agent: --parallel: found '0', expected a whole number "
                                           "from 1 to 1000000"),
                 (["costs", "--by", "week"], "agent: --by: found 'week', expected "
                                             "agent|model|run|day"),
-                (["run"], "agent: run: found 0 operands, expected TEAM [INPUT]"),
+                (["run"], "agent: run: found no operand, expected TEAM [INPUT]"),
                 (["run", "t", "two", "words"], "agent: run: found the operand 'words' too many, "
                                                "expected TEAM [INPUT]; a text with spaces needs "
                                                "quotes"),
                 (["version", "x"], "agent: version: found the operand 'x' too many, expected none"),
         ]:
             self.assertEqual(self.mistake(*arguments), message)
+
+    def test_flags_together(self):
+        team = self.team({"text": "answer"})
+        self.assertEqual(self.agent("run", team, "x", "-qp2"), ("answer\n", ""))
+        self.assertEqual(self.agent("run", "-qp", "2", team, "x"), ("answer\n", ""))
+        self.assertEqual(self.agent("trace", "ls", "-qn1"), self.agent("trace", "ls", "-n", "1"))
 
     def test_a_variable_is_named_when_it_is_wrong(self):
         _, err = self.agent("run", "t", "x", code=2, env={"AGENT_TIMEOUT": "soon"})

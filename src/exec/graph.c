@@ -400,7 +400,7 @@ static agt_status add_new_call(agt_graph *graph, const new_call *wanted, agt_cal
     if (status != AGT_OK) {
         return status;
     }
-    agt__call *call;
+    agt__call *call = NULL;
     status = add_call(graph, wanted, &call, err);
     if (status == AGT_OK) {
         status = fill_extra(call, wanted, err);

@@ -8,8 +8,8 @@
  * to wait for that: the call is settled when nothing of it runs any more.
  *
  * The record of an attempt (process_run) lives from the start to on_exit. An agt_io may call
- * on_exit from within process_write, process_close_input or process_kill, so nothing here touches
- * the record after one of those without asking (`is_gone`).
+ * on_exit from within process_write, process_close_input or process_kill: while its input is handed
+ * over (`is_fed`) a record that is over stays until that is done.
  *
  * Threads: registration on any; the rest on the loop.
  */
@@ -55,7 +55,8 @@ typedef struct process_run {
     char last_line[256]; /* of stderr */
     agt_status failure;  /* ours: the process was killed for it */
     bool is_truncated;   /* it wrote more than it may */
-    bool *is_gone;       /* set when the record is freed; NULL = nobody asks */
+    bool is_fed;         /* its input is being handed over */
+    bool is_over;        /* freed, but for that */
 } process_run;
 
 static const process_tool *tool_of(const agt_tool_call *call)
@@ -190,8 +191,9 @@ static void describe_exit(const process_run *run, const agt_process_exit *exit)
 
 static void free_run(process_run *run)
 {
-    if (run->is_gone != NULL) {
-        *run->is_gone = true;
+    if (run->is_fed) {
+        run->is_over = true;
+        return;
     }
     agt__buffer_deinit(&run->output);
     agt__free(run->tool->tool.operation.allocator, run);
@@ -367,25 +369,24 @@ static agt_status plan_input(start_plan *plan, const process_tool *tool, const a
     return plan->input.status == AGT_OK ? AGT_OK : agt__error_nomem(err, ORIGIN);
 }
 
-/* Hand the input over. The process may end meanwhile, and the record with it. */
+/* Hand the input over. The process may end meanwhile. */
 static void feed(process_run *run, const agt__buffer *input)
 {
     const agt_io *io = run->io;
-    agt_process *process = run->process;
-    bool is_gone = false;
-    run->is_gone = &is_gone;
+    run->is_fed = true;
     if (input->size > 0) {
-        agt_status status = io->process_write(io->ctx, process, input->bytes, input->size);
-        if (status != AGT_OK && !is_gone) {
+        agt_status status = io->process_write(io->ctx, run->process, input->bytes, input->size);
+        if (status != AGT_OK && !run->is_over) {
             run->failure = status;
-            io->process_kill(io->ctx, process);
+            io->process_kill(io->ctx, run->process);
         }
     }
-    if (!is_gone) {
-        io->process_close_input(io->ctx, process);
+    if (!run->is_over) {
+        io->process_close_input(io->ctx, run->process);
     }
-    if (!is_gone) {
-        run->is_gone = NULL;
+    run->is_fed = false;
+    if (run->is_over) {
+        free_run(run);
     }
 }
 

@@ -148,6 +148,13 @@ static bool check(agt__answer *answer, agt_status status)
     return is_working(answer);
 }
 
+void agt__answer_fail(agt__answer *answer, agt_status status)
+{
+    if (is_working(answer)) {
+        (void)check(answer, status);
+    }
+}
+
 /* Count @size bytes more. @return whether they may be had */
 static bool add_bytes(agt__answer *answer, size_t size)
 {

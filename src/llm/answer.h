@@ -63,6 +63,9 @@ size_t agt__answer_get_count(const agt__answer *answer);
  * ones do nothing, and agt__answer_finish() says so: formats need not look after each piece.
  */
 
+/** A format failed to make something of its own; AGT_OK is nothing. */
+void agt__answer_fail(agt__answer *answer, agt_status status);
+
 /** The part with @key is there from here on, if it was not. @return whether it is new */
 bool agt__answer_open(agt__answer *answer, uint64_t key, agt__answer_kind kind);
 /** Whether there is such a part that is still open / at all. */

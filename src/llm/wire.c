@@ -28,6 +28,7 @@ enum {
  */
 
 static const agt__wire *const formats[] = {
+    &agt__wire_openai,
     NULL,
 };
 

@@ -7,6 +7,7 @@
  *     {"system": "…",
  *      "messages": [{"role": "user"|"assistant"|"tool", "parts": [PART, …]}, …],
  *      "tools": [{"name": "…", "description": "…", "input_schema": {…}}, …],
+ *      "tool_choice": "auto"|"none"|"required"|{"name": "…"},      what the model decides, if not said
  *      "output_schema": {…},           the typed final answer, if one is wanted
  *      "max_output_tokens": n,
  *      "agent": "…", "step": n,        who asks, and for which time in this run, from 1
@@ -15,18 +16,33 @@
  * A PART is one of
  *
  *     {"type": "text", "text": "…"}
- *     {"type": "reasoning", …}        kept and sent back unchanged
+ *     {"type": "image", "media_type": "image/png", "data": "…"}      base64
+ *     {"type": "image", "url": "…"}
+ *     {"type": "document", "media_type": "application/pdf", "data": "…", "name": "…"}
+ *     {"type": "document", "url": "…"}           "name" may be left out
+ *     {"type": "reasoning", "format": "…", "text": "…", …}
  *     {"type": "tool_call", "id": "…", "name": "…", "arguments": {…}}
  *     {"type": "tool_result", "id": "…", "name": "…", "outcome": "ok", "output": …}
  *     {"type": "tool_result", "id": "…", "name": "…", "outcome": "timeout"|…, "error": "…"}
+ *     {"type": "opaque", "format": "…", "value": …}
  *
- * and parts of other types survive a round trip. The response:
+ * Images and documents stand in messages of the user. `reasoning` and `opaque` come from a model
+ * and are sent back unchanged to whoever speaks the same format; others do not get them: they are
+ * signed, encrypted, or mean nothing elsewhere. `arguments` of a model that wrote no JSON object
+ * are a string, what it wrote; such a call is not run. Further members survive a round trip. The
+ * response:
  *
- *     {"parts": [PART, …], "finish_reason": "stop"|"tool_calls"|"length"|"content_filter",
+ *     {"parts": [PART, …],
+ *      "finish_reason": "stop"|"tool_calls"|"length"|"content_filter"|"refusal"|"pause",
+ *      "finish_reason_raw": "…",       the provider's word
+ *      "truncated": true,              the stream broke off; left out otherwise
  *      "model": "…", "id": "…",
  *      "usage": {"input_tokens": n, "cache_read_tokens": n, "cache_write_tokens": n,
  *                "cache_write_1h_tokens": n, "output_tokens": n, "reasoning_tokens": n}}
  *
+ * "tool_calls" means that there are calls to be run: an answer that was cut off has another reason,
+ * whatever is in it. After "pause" the model goes on when its answer is sent back as it is.
+ * `input_tokens` includes what was read from or written to a cache, `output_tokens` the reasoning.
  * Members of usage that are not there are unknown, not zero.
  */
 #ifndef AGENT_SDK_LLM_H

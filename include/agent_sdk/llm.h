@@ -7,7 +7,7 @@
  *     {"system": "…",
  *      "messages": [{"role": "user"|"assistant"|"tool", "parts": [PART, …]}, …],
  *      "tools": [{"name": "…", "description": "…", "input_schema": {…}}, …],
- *      "tool_choice": "auto"|"none"|"required"|{"name": "…"},      what the model decides, if not said
+ *      "tool_choice": "auto"|"none"|"required"|{"name": "…"},      "auto" if it is left out
  *      "output_schema": {…},           the typed final answer, if one is wanted
  *      "max_output_tokens": n,
  *      "agent": "…", "step": n,        who asks, and for which time in this run, from 1

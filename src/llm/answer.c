@@ -35,8 +35,7 @@ enum {
     parts_max = 1024,                  /* as agt__response_check()           */
     part_bytes_max = 32 * 1024 * 1024, /* of one text                        */
     bytes_max_default = 64 * 1024 * 1024,
-    members_max = AGT__FIELDS_MAX - 2, /* beside the type and the text       */
-    count_digits_max = 18
+    members_max = AGT__FIELDS_MAX - 2 /* beside the type and the text       */
 };
 
 typedef struct part {
@@ -260,6 +259,20 @@ agt__answer_kind agt__answer_get_kind(const agt__answer *answer, uint64_t key)
     return self != NULL ? self->kind : AGT__ANSWER_OPAQUE; /* not there after a failure only */
 }
 
+const char *agt__answer_get_text(const agt__answer *answer, uint64_t key)
+{
+    const part *self = find(answer, key);
+    return self != NULL ? agt__buffer_text(&self->text) : "";
+}
+
+const agt_value *agt__answer_get_opaque(const agt__answer *answer, uint64_t key)
+{
+    const part *self = find(answer, key);
+    return self != NULL && self->kind == AGT__ANSWER_OPAQUE
+               ? agt_value_get_member(self->whole, "value")
+               : NULL;
+}
+
 size_t agt__answer_get_length(const agt__answer *answer, uint64_t key)
 {
     const part *self = find(answer, key);
@@ -283,7 +296,8 @@ static void add_text(agt__answer *answer, part *self, const char *text, size_t l
         return;
     }
     agt__buffer_add(&self->text, text, length);
-    if (check(answer, self->text.status) && self->kind != AGT__ANSWER_TOOL_CALL) {
+    bool is_said = self->kind == AGT__ANSWER_TEXT || self->kind == AGT__ANSWER_REASONING;
+    if (check(answer, self->text.status) && is_said) {
         tell(answer, &(agt__answer_event){.kind = self->kind == AGT__ANSWER_TEXT
                                                       ? AGT__ANSWER_EVENT_TEXT
                                                       : AGT__ANSWER_EVENT_REASONING,
@@ -309,10 +323,16 @@ static void flush_half(agt__answer *answer, part *self)
     }
 }
 
+/* Whether nothing can be added any more. */
+static bool is_fixed(const part *self)
+{
+    return self->kind == AGT__ANSWER_OPAQUE ? !self->open : self->whole != NULL;
+}
+
 void agt__answer_append(agt__answer *answer, uint64_t key, const char *text, size_t length)
 {
     part *self = find_to_change(answer, key);
-    if (self == NULL || length == 0 || self->kind == AGT__ANSWER_OPAQUE || self->whole != NULL) {
+    if (self == NULL || length == 0 || is_fixed(self)) {
         return;
     }
     drop(answer, &self->arguments, &self->arguments_bytes);
@@ -632,36 +652,6 @@ void agt__answer_set_usage(agt__answer *answer, const agt_usage *usage)
 agt_usage agt__answer_get_usage(const agt__answer *answer)
 {
     return answer->usage;
-}
-
-/* A count that was written as a string: digits and nothing else. */
-static int64_t read_digits(const char *text, size_t length)
-{
-    int64_t number = 0;
-    if (length == 0 || length > count_digits_max) {
-        return AGT_TOKENS_UNKNOWN;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return AGT_TOKENS_UNKNOWN;
-        }
-        number = number * 10 + (text[i] - '0');
-    }
-    return number;
-}
-
-int64_t agt__answer_read_count(const agt_value *value)
-{
-    size_t length = 0;
-    const char *text = agt_value_get_string(value, &length);
-    if (text != NULL) {
-        return read_digits(text, length);
-    }
-    int64_t number = 0;
-    if (agt_value_get_int64(value, &number) != AGT_OK || number < 0) {
-        return AGT_TOKENS_UNKNOWN;
-    }
-    return number;
 }
 
 /* ---- the response -----------------------------------------------------------------------------

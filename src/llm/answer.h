@@ -74,10 +74,13 @@ bool agt__answer_has(const agt__answer *answer, uint64_t key);
 /** Its kind; the part must be there. */
 agt__answer_kind agt__answer_get_kind(const agt__answer *answer, uint64_t key);
 
-/** More text, reasoning, or arguments of a tool call. */
+/** More text, reasoning, or arguments of a tool call; of an opaque part, text that its format makes
+ * something of before closing it. */
 void agt__answer_append(agt__answer *answer, uint64_t key, const char *text, size_t length);
 /** As above with a string value; anything else is ignored. */
 void agt__answer_append_value(agt__answer *answer, uint64_t key, const agt_value *text);
+/** The text so far; "" once a tool call is closed. Borrowed until the answer changes. */
+const char *agt__answer_get_text(const agt__answer *answer, uint64_t key);
 /** How many bytes it has so far. */
 size_t agt__answer_get_length(const agt__answer *answer, uint64_t key);
 
@@ -100,6 +103,9 @@ bool agt__answer_has_whole_arguments(agt__answer *answer, uint64_t key);
  * "value": …}, and encode() of that format sends the value back as it is. */
 void agt__answer_set_opaque(agt__answer *answer, uint64_t key, const char *format,
                             const agt_value *value);
+
+/** What was set so; NULL if nothing was. */
+const agt_value *agt__answer_get_opaque(const agt__answer *answer, uint64_t key);
 
 /** The part is complete. Tool calls are told now. Closing twice, or what is not there, is nothing.
  */

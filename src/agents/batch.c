@@ -180,10 +180,11 @@ void agt__agent_run_start_tools(agt__agent_run *run)
         return;
     }
     agt_call_options options;
+    const agt__listener listener = agt__agent_run_get_listener(run);
     run->pending = (uint32_t)item_count;
-    agt_status status = agt__graph_add_batch(run->graph, run->items, item_count, false,
-                                             agt__agent_run_get_options(run, &options),
-                                             agt__agent_run_on_settled, run, &run->error);
+    agt_status status =
+        agt__graph_add_batch(run->graph, run->items, item_count, false,
+                             agt__agent_run_get_options(run, &options), &listener, &run->error);
     if (status != AGT_OK) {
         /* Some calls may be in the graph and wait to be released: that will not happen. */
         agt__agent_run_end(run, AGT_OUTCOME_ERROR);

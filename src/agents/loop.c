@@ -6,7 +6,7 @@
  *                                   → tools: (batch) → RAN → ASK …
  *
  * There is no scheduler here: model requests and tool calls are calls of an open graph within the
- * agent's own call. When one is settled the engine says so (agt__agent_run_on_settled), and when
+ * agent's own call. When one is settled the engine says so, and when
  * none is pending the run takes its next step. What cancels the agent's call, or ends its time,
  * cancels the graph; its calls settle, and the run ends by the same way, with what it has.
  *
@@ -223,6 +223,7 @@ static void ask(agt__agent_run *run)
     };
     agt_value *value = NULL;
     agt_call_options options;
+    const agt__listener listener = agt__agent_run_get_listener(run);
     agt_status status = agt__request_new(run->allocator, &request, &value);
     if (status != AGT_OK) {
         agt__error_nomem(&run->error, origin);
@@ -230,10 +231,9 @@ static void ask(agt__agent_run *run)
         run->phase = AGT__PHASE_ANSWERED;
         run->pending = 1;
         run->request_tokens = input + output;
-        status =
-            agt__graph_add_operation(run->graph, agt__model_get_operation(agent->model), value,
-                                     agt__agent_run_get_options(run, &options),
-                                     agt__agent_run_on_settled, run, &run->request, &run->error);
+        status = agt__graph_add_operation(run->graph, agt__model_get_operation(agent->model), value,
+                                          agt__agent_run_get_options(run, &options), &listener,
+                                          &run->request, &run->error);
     }
     agt_value_unref(value);
     if (status == AGT_OK) {
@@ -372,7 +372,7 @@ static void go_on(agt__agent_run *run)
     }
 }
 
-void agt__agent_run_on_settled(agt_graph *graph, agt_call_id call, void *user_data)
+static void on_settled(agt_graph *graph, agt_call_id call, void *user_data)
 {
     agt__agent_run *run = user_data;
     (void)graph;
@@ -381,6 +381,11 @@ void agt__agent_run_on_settled(agt_graph *graph, agt_call_id call, void *user_da
         run->pending--;
         go_on(run);
     }
+}
+
+agt__listener agt__agent_run_get_listener(agt__agent_run *run)
+{
+    return (agt__listener){.on_settled = on_settled, .user_data = run};
 }
 
 /* Nothing of the run is under way any more: complete the agent's call. */

@@ -159,6 +159,7 @@ static agt_status add_calls(agt__pool_request *record, const agt_request *reques
 {
     const agt_allocator *allocator = record->pool->allocator;
     agt_call_options options = AGT_CONFIG(agt_call_options, .timeout_ms = request->timeout_ms);
+    const agt__listener listener = {.on_settled = on_settled, .user_data = record};
     agt_value *input = NULL;
     agt_status status = agt__agent_new_input(allocator, request->message, &input, err);
     for (size_t i = 0; i < record->count && status == AGT_OK; i++) {
@@ -173,8 +174,8 @@ static agt_status add_calls(agt__pool_request *record, const agt_request *reques
             break;
         }
         status = agt__graph_add_operation(graph, operation, input,
-                                          request->timeout_ms != 0 ? &options : NULL, on_settled,
-                                          record, NULL, err);
+                                          request->timeout_ms != 0 ? &options : NULL, &listener,
+                                          NULL, err);
         if (full != NULL) {
             agt__operation_unref(full);
         }

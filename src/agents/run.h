@@ -91,8 +91,8 @@ void agt__agent_run_fail_nomem(agt__agent_run *run);
 /** Options for the calls of a step, in *@options; NULL if they need none of their own. */
 const agt_call_options *agt__agent_run_get_options(agt__agent_run *run, agt_call_options *options);
 
-/** Told of every settled call: goes on when there is none left. */
-void agt__agent_run_on_settled(agt_graph *graph, agt_call_id call, void *user_data);
+/** Who listens to the calls of the run: goes on when none is left. */
+agt__listener agt__agent_run_get_listener(agt__agent_run *run);
 
 /* ---- batch.c -----------------------------------------------------------------------------------
  */

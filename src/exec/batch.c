@@ -134,8 +134,7 @@ static bool may_be_added(const batch *wanted, const bool *added, size_t i)
 typedef struct add_spec {
     bool strict;
     const agt_call_options *options;
-    agt__settled_fn on_settled;
-    void *user_data;
+    const agt__listener *listener; /* NULL = nobody */
 } add_spec;
 
 static agt_status add_item(const batch *wanted, agt__batch_item *item, const add_spec *spec,
@@ -150,15 +149,16 @@ static agt_status add_item(const batch *wanted, agt__batch_item *item, const add
             ? agt_graph_add_tool_call(graph, item->known, item->input, spec->options, &item->call,
                                       err)
             : agt_graph_add_call(graph, item->tool, item->input, spec->options, &item->call, err);
-    if (status != AGT_OK || (spec->on_settled == NULL && item->id == NULL)) {
+    if (status != AGT_OK || (spec->listener == NULL && item->id == NULL)) {
         return status;
     }
     agt__call_extra *extra = agt__call_need_extra(agt__graph_get_call(graph, item->call));
     if (extra == NULL) {
         return agt__error_nomem(err, ORIGIN);
     }
-    extra->on_settled = spec->on_settled;
-    extra->user_data = spec->user_data;
+    if (spec->listener != NULL) {
+        extra->listener = *spec->listener;
+    }
     if (item->id != NULL) {
         extra->call_id = agt__strdup(graph->allocator, item->id);
     }
@@ -201,11 +201,11 @@ static size_t count_dependencies(agt_executor *executor)
 }
 
 agt_status agt__graph_add_batch(agt_graph *graph, agt__batch_item *items, size_t count, bool strict,
-                                const agt_call_options *options, agt__settled_fn on_settled,
-                                void *user_data, agt_error *err)
+                                const agt_call_options *options, const agt__listener *listener,
+                                agt_error *err)
 {
     const batch wanted = {graph, items, count, count_dependencies(graph->executor)};
-    const add_spec spec = {strict, options, on_settled, user_data};
+    const add_spec spec = {strict, options, listener};
     agt_status status = AGT_OK;
     if (count == 0) {
         return AGT_OK;
@@ -253,7 +253,7 @@ static agt_status build_graph(agt_executor *executor, const agt_input *inputs, s
         }
     }
     if (status == AGT_OK) {
-        status = agt__graph_add_batch(graph, items, count, true, NULL, NULL, NULL, err);
+        status = agt__graph_add_batch(graph, items, count, true, NULL, NULL, err);
     }
     agt__free(graph->allocator, items);
     if (status != AGT_OK) {

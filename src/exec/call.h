@@ -54,8 +54,7 @@ typedef enum agt__door {
 
 typedef struct agt__call_extra {
     agt__options *options; /* of this call; NULL = the graph's */
-    agt__settled_fn on_settled;
-    void *user_data;
+    agt__listener listener;
     agt__binding *bindings, *last_binding;
     char *unknown_tool; /* name of a tool nobody knows */
     char *call_id;      /* the model's name of the call, for the span */
@@ -169,6 +168,7 @@ struct agt__live {
     bool completed; /* agt_tool_complete() came meanwhile */
     bool holds;     /* graph, operation and input are referenced */
     bool awaited;   /* its end was promised: closing the runtime waits for it */
+    bool held;      /* it was told to hold back what comes in */
     bool covered;   /* its limit is watched by graph->due_timer, not by due_timer */
 };
 

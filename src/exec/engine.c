@@ -77,7 +77,8 @@ static agt__call *pop_ready(agt_graph *graph)
 bool agt__call_has_plain_extra(const agt__call *call)
 {
     const agt__call_extra *extra = call->extra;
-    return extra->on_settled == NULL && extra->replacement == NULL && call->operation != NULL &&
+    return extra->listener.on_settled == NULL && extra->listener.on_told == NULL &&
+           extra->replacement == NULL && call->operation != NULL &&
            (extra->options == NULL ||
             (extra->options->given.budget == NULL && extra->options->own.cancel == NULL));
 }
@@ -375,12 +376,13 @@ agt__call *agt__engine_finish(agt__call *call, bool on_worker)
         end_span(call);
     }
     if (call->extra != NULL) {
-        AGT_ASSERT(!on_worker || (call->extra->on_settled == NULL && !call->extra->followers));
+        const agt__listener *listener = &call->extra->listener;
+        AGT_ASSERT(!on_worker || (listener->on_settled == NULL && !call->extra->followers));
         if (call->extra->followers != NULL) {
             share_with_followers(call);
         }
-        if (call->extra->on_settled != NULL) {
-            call->extra->on_settled(graph, call->index, call->extra->user_data);
+        if (listener->on_settled != NULL) {
+            listener->on_settled(graph, call->index, listener->user_data);
         }
     }
     if (call->outcome != AGT_OUTCOME_OK || graph->batch != AGT_BATCH_ISOLATE) {

@@ -240,8 +240,7 @@ typedef struct new_call {
     const char *unknown_tool;
     const agt_value *input;
     const agt_call_options *options;
-    agt__settled_fn on_settled;
-    void *user_data;
+    const agt__listener *listener; /* NULL = nobody */
 } new_call;
 
 static void set_root(agt_graph *graph, uint32_t index, bool is_root)
@@ -374,15 +373,16 @@ static agt_status fill_extra(agt__call *call, const new_call *wanted, agt_error 
             return status;
         }
     }
-    if (wanted->on_settled == NULL && wanted->unknown_tool == NULL) {
+    if (wanted->listener == NULL && wanted->unknown_tool == NULL) {
         return AGT_OK;
     }
     agt__call_extra *extra = agt__call_need_extra(call);
     if (extra == NULL) {
         return agt__error_nomem(err, ORIGIN);
     }
-    extra->on_settled = wanted->on_settled;
-    extra->user_data = wanted->user_data;
+    if (wanted->listener != NULL) {
+        extra->listener = *wanted->listener;
+    }
     if (wanted->unknown_tool != NULL) {
         extra->unknown_tool = agt__strdup(call->graph->allocator, wanted->unknown_tool);
         if (extra->unknown_tool == NULL) {
@@ -448,16 +448,14 @@ agt_status agt_graph_add_tool_call(agt_graph *graph, agt_tool *tool, const agt_v
 
 agt_status agt__graph_add_operation(agt_graph *graph, agt__operation *operation,
                                     const agt_value *input, const agt_call_options *options,
-                                    agt__settled_fn on_settled, void *user_data,
-                                    agt_call_id *ret_call, agt_error *err)
+                                    const agt__listener *listener, agt_call_id *ret_call,
+                                    agt_error *err)
 {
-    return add_new_call(graph,
-                        &(new_call){.operation = operation,
-                                    .input = input,
-                                    .options = options,
-                                    .on_settled = on_settled,
-                                    .user_data = user_data},
-                        ret_call, err);
+    return add_new_call(
+        graph,
+        &(new_call){
+            .operation = operation, .input = input, .options = options, .listener = listener},
+        ret_call, err);
 }
 
 /* ---- edges --------------------------------------------------------------------------------- */

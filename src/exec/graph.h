@@ -84,6 +84,7 @@ struct agt_graph {
     uint32_t next_root, root_count; /* where the start looks for roots next, and up to where */
     uint64_t last_ns;               /* the latest time read while draining */
     bool begun;
+    bool held; /* attempts hold back what comes in, if they can */
     bool draining;
     agt__call *parked;
     agt__link live; /* of agt__live */

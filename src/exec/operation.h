@@ -34,6 +34,13 @@ struct agt__operation_table {
      */
     bool (*cancel)(agt_tool_call *call);
 
+    /* Whoever listens cannot take more for now (see agt__tool_call_tell()): hold back what comes
+     * in, until told to go on. What is already here may still be told. Loop thread; only for
+     * attempts that are pending; never twice the same, but for an attempt that begins in a run that
+     * is held. NULL = it goes on. Time limits go on too.
+     */
+    void (*hold)(agt_tool_call *call, bool held);
+
     /* Worst case of what the call may cost, before it starts. NULL = one call, nothing else. */
     void (*estimate)(const agt_tool_call *call, agt_budget_amount *ret_amount);
 
@@ -120,6 +127,24 @@ void agt__tool_call_complete(agt_tool_call *call, agt_status status, agt_value *
 /** Like agt_tool_call_set_error, from an error: keeps its status, flags and cause. */
 void agt__tool_call_take_error(agt_tool_call *call, const agt_error *err);
 
+/*
+ * Telling, while an attempt runs, whoever added the call: pieces of a model's answer, what an agent
+ * does. Of calls that nobody listens to nothing is told, at no cost but the question.
+ *
+ * In the order of telling; all before the call is settled. On the loop thread only: what an
+ * attempt on a worker says is dropped, and so is what one says whose call was settled without it.
+ */
+typedef enum agt__told {
+    AGT__TOLD_STARTED, /* by the engine, once: the first attempt begins; NULL                */
+    AGT__TOLD_ANSWER,  /* by a model: const agt__answer_event *, see llm/model.h             */
+    AGT__TOLD_EVENT,   /* by an agent: agt_event *, see agents/events.h                      */
+} agt__told;
+
+/** Tell it. @what is borrowed for the time of the call. Loop thread. */
+void agt__tool_call_tell(agt_tool_call *call, agt__told told, const void *what);
+/** Whether anybody would hear it: else nothing need be prepared for telling. */
+bool agt__tool_call_is_heard(const agt_tool_call *call);
+
 /* ---- registering operations ---------------------------------------------------------------- */
 
 /**
@@ -160,15 +185,28 @@ agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
  * Makes the call run on the loop thread's path: it is always called there. */
 typedef void (*agt__settled_fn)(agt_graph *graph, agt_call_id call, void *user_data);
 
+/** Told on the loop thread what @attempt, one of the call, has to tell. It may add calls and hold
+ * the run (agt__graph_hold()); it must not cancel anything, since attempts tell from within their
+ * start. */
+typedef void (*agt__told_fn)(agt_tool_call *attempt, agt_call_id call, agt__told told,
+                             const void *what, void *user_data);
+
+/* Who wants to know of a call; copied. */
+typedef struct agt__listener {
+    agt__settled_fn on_settled; /* NULL, or called once when the call is settled         */
+    agt__told_fn on_told;       /* NULL, or called whenever an attempt tells something   */
+    void *user_data;
+} agt__listener;
+
 /**
  * Add a call of any operation (referenced) to a graph, open or not.
  *
- * @param on_settled  NULL, or called once on the loop thread when the call is settled
+ * @param listener  NULL = nobody
  */
 agt_status agt__graph_add_operation(agt_graph *graph, agt__operation *operation,
                                     const agt_value *input, const agt_call_options *options,
-                                    agt__settled_fn on_settled, void *user_data,
-                                    agt_call_id *ret_call, agt_error *err);
+                                    const agt__listener *listener, agt_call_id *ret_call,
+                                    agt_error *err);
 
 /** One call of a batch: as execute_parallel takes it, and as a model asks for it. */
 typedef struct agt__batch_item {
@@ -187,8 +225,14 @@ typedef struct agt__batch_item {
  * @param options  of each call; NULL = those of the start
  */
 agt_status agt__graph_add_batch(agt_graph *graph, agt__batch_item *items, size_t count, bool strict,
-                                const agt_call_options *options, agt__settled_fn on_settled,
-                                void *user_data, agt_error *err);
+                                const agt_call_options *options, const agt__listener *listener,
+                                agt_error *err);
+
+/**
+ * Ask all attempts of a run that can to hold back what comes in, those that begin meanwhile too; or
+ * to go on. Loop thread.
+ */
+void agt__graph_hold(agt_graph *graph, bool held);
 
 /** Reading settled calls of a graph that still runs. Loop thread. */
 agt_outcome agt__graph_get_outcome(const agt_graph *graph, agt_call_id call);
@@ -205,6 +249,13 @@ agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
                                 agt__operation *operation, const agt_value *input,
                                 const agt_call_options *options, agt_task **ret_task,
                                 agt_error *err);
+
+/** The same, with somebody who listens. */
+agt_status agt__operation_start_heard(agt_runtime *runtime, agt_executor *executor,
+                                      agt__operation *operation, const agt_value *input,
+                                      const agt_call_options *options,
+                                      const agt__listener *listener, agt_task **ret_task,
+                                      agt_error *err);
 
 /**
  * Cancel a graph that runs within a call, from the call's own operation: what is not settled is

@@ -236,10 +236,11 @@ agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
     return AGT_OK;
 }
 
-agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
-                                agt__operation *operation, const agt_value *input,
-                                const agt_call_options *options, agt_task **ret_task,
-                                agt_error *err)
+agt_status agt__operation_start_heard(agt_runtime *runtime, agt_executor *executor,
+                                      agt__operation *operation, const agt_value *input,
+                                      const agt_call_options *options,
+                                      const agt__listener *listener, agt_task **ret_task,
+                                      agt_error *err)
 {
     agt_graph *graph;
     agt_graph_config config = AGT_CONFIG(agt_graph_config, .name = operation->name);
@@ -247,12 +248,21 @@ agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
     if (status != AGT_OK) {
         return status;
     }
-    status = agt__graph_add_operation(graph, operation, input, NULL, NULL, NULL, NULL, err);
+    status = agt__graph_add_operation(graph, operation, input, NULL, listener, NULL, err);
     if (status == AGT_OK) {
         status = agt_graph_start(graph, options, ret_task, err);
     }
     agt_graph_unref(graph);
     return status;
+}
+
+agt_status agt__operation_start(agt_runtime *runtime, agt_executor *executor,
+                                agt__operation *operation, const agt_value *input,
+                                const agt_call_options *options, agt_task **ret_task,
+                                agt_error *err)
+{
+    return agt__operation_start_heard(runtime, executor, operation, input, options, NULL, ret_task,
+                                      err);
 }
 
 agt_status agt_graph_run(agt_graph *graph, const agt_call_options *options,

@@ -119,10 +119,14 @@ uint64_t agt__model_get_max_output_tokens(const agt_model *model)
     return model->max_output_tokens;
 }
 
-void agt__model_set_on_delta(agt_model *model, agt__model_delta_fn fn, void *user_data)
+void agt__model_tell(void *call, const agt__answer_event *event)
 {
-    model->on_delta = fn;
-    model->on_delta_user_data = user_data;
+    agt__tool_call_tell(call, AGT__TOLD_ANSWER, event);
+}
+
+bool agt__model_is_heard(const agt_tool_call *call)
+{
+    return agt__tool_call_is_heard(call);
 }
 
 /* ---- money ------------------------------------------------------------------------------------

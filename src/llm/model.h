@@ -5,13 +5,10 @@
 #define AGT_LLM_MODEL_H
 
 #include "exec/operation.h"
+#include "llm/answer.h"
 #include "llm/script.h"
 
 #include "agent_sdk/llm.h"
-
-/** Told of every piece of text while a model still answers. On the loop thread. */
-typedef void (*agt__model_delta_fn)(void *user_data, agt_tool_call *call, const char *text,
-                                    size_t length);
 
 struct agt_model {
     agt__operation operation; /* first */
@@ -23,8 +20,6 @@ struct agt_model {
     uint64_t max_output_tokens;
     bool simulated;
     bool unpriced; /* there is no price for its name: no need to look again */
-    agt__model_delta_fn on_delta;
-    void *on_delta_user_data;
 };
 
 /* What one request cost. */
@@ -48,8 +43,26 @@ agt__operation *agt__model_get_operation(agt_model *model);
 /** Most tokens of a response that a request may ask for. */
 uint64_t agt__model_get_max_output_tokens(const agt_model *model);
 
-/** Have @fn told of the pieces of every answer. Before the first request. */
-void agt__model_set_on_delta(agt_model *model, agt__model_delta_fn fn, void *user_data);
+/*
+ * Telling an answer as it comes: a model whose answer streams gives every agt__answer_event to
+ * agt__model_tell(), which is made to be the listener of an agt__answer:
+ *
+ *     agt__answer_new(allocator, 0, agt__model_is_heard(call) ? agt__model_tell : NULL, call, …)
+ *
+ * Who listens, if anybody, is the business of whoever added the call; a model knows of no listener
+ * and has none. All at once or not at all is fine too: what a model has not told as text or
+ * reasoning is taken from its response. A request that has told something has begun to answer: its
+ * model must not fail it as AGT_ERROR_RETRYABLE any more, nor begin it again by itself, for what
+ * was told cannot be taken back. Until then an attempt may be repeated, and nobody hears of it.
+ *
+ * When listeners are slow the model is asked to hold its connection: `hold` of its table, see
+ * exec/operation.h.
+ */
+
+/** Tell @call (an agt_tool_call *) that something has come. Loop thread. */
+void agt__model_tell(void *call, const agt__answer_event *event);
+/** Whether anybody would hear it: if not, a provider need not stream for it. */
+bool agt__model_is_heard(const agt_tool_call *call);
 
 /** A model with these members of its operation set, and texts copied; the caller sets the rest.
  * @return AGT_OK; AGT_E_INVALID for a bad name; AGT_E_NOMEM */

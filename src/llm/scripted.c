@@ -3,8 +3,9 @@
  *
  * A script without delays answers at once, on the scheduling thread. With delays the answer is
  * worked out at the start and handed over when its time has come, by the timer every call has, so
- * that it takes no time at all in a simulated runtime. Text that streams is told piece by piece to
- * whoever listens, spread over the delay; the answer itself is the same.
+ * that it takes no time at all in a simulated runtime. Text that streams (the first of the answer)
+ * is told piece by piece to whoever listens, spread over the delay; the answer itself is the same.
+ * While it is held it tells nothing; what has become late by that follows at once.
  *
  * Threads: the loop's.
  */
@@ -24,7 +25,10 @@ typedef struct waiting {
     const char *text; /* of the answer; pieces of it are told */
     size_t length;
     size_t told;        /* bytes of it */
+    size_t index;       /* of its part */
     uint32_t waited_ms; /* of answer.delay_ms */
+    bool held;          /* tells nothing */
+    bool is_due;        /* and it would be time to */
 } waiting;
 
 static const agt_model *model_of(const agt_tool_call *call)
@@ -51,12 +55,13 @@ static agt_status deliver(agt_tool_call *call, const agt__script_answer *answer,
 }
 
 /* The first text of a response: what streams. */
-static const char *text_of(const agt_value *response, size_t *ret_length)
+static const char *text_of(const agt_value *response, size_t *ret_index, size_t *ret_length)
 {
     const agt_value *parts = agt__response_get_parts(response);
     for (size_t i = 0; i < agt_value_get_count(parts); i++) {
         const agt_value *text = agt__part_get_text(agt_value_get_item(parts, i));
         if (text != NULL) {
+            *ret_index = i;
             return agt_value_get_string(text, ret_length);
         }
     }
@@ -79,16 +84,18 @@ static size_t end_of_piece(const char *text, size_t length, size_t begin, uint32
 
 static void tell_piece(agt_tool_call *call, waiting *self)
 {
-    const agt_model *model = model_of(call);
     size_t end = end_of_piece(self->text, self->length, self->told, self->answer.stream_bytes);
-    model->on_delta(model->on_delta_user_data, call, self->text + self->told, end - self->told);
+    const agt__answer_event event = {.kind = AGT__ANSWER_EVENT_TEXT,
+                                     .index = self->index,
+                                     .text = self->text + self->told,
+                                     .length = end - self->told};
     self->told = end;
+    agt__model_tell(call, &event);
 }
 
 static bool streams(const agt_tool_call *call, const agt__script_answer *answer)
 {
-    return answer->stream_bytes != 0 && answer->response != NULL &&
-           model_of(call)->on_delta != NULL;
+    return answer->stream_bytes != 0 && answer->response != NULL && agt__model_is_heard(call);
 }
 
 static void go_on(agt_tool_call *call, void *user_data);
@@ -112,6 +119,10 @@ static void go_on(agt_tool_call *call, void *user_data)
     waiting *self = agt__tool_call_get_state(call);
     (void)user_data;
     agt_status status = AGT_OK;
+    if (self->held) {
+        self->is_due = true;
+        return;
+    }
     if (self->told < self->length) {
         tell_piece(call, self);
     }
@@ -152,7 +163,7 @@ static agt_status start(agt_tool_call *call, agt_value **ret_output, bool *ret_p
     }
     self->answer = answer;
     if (streams(call, &answer)) {
-        self->text = text_of(answer.response, &self->length);
+        self->text = text_of(answer.response, &self->index, &self->length);
     }
     agt__tool_call_set_state(call, self);
     status = wait_more(call, self);
@@ -176,10 +187,24 @@ static bool cancel(agt_tool_call *call)
     return true;
 }
 
+static void hold(agt_tool_call *call, bool held)
+{
+    waiting *self = agt__tool_call_get_state(call);
+    if (self == NULL) {
+        return;
+    }
+    self->held = held;
+    if (self->is_due && !held) {
+        self->is_due = false;
+        go_on(call, NULL);
+    }
+}
+
 static const agt__operation_table scripted_table = {
     .kind = "model",
     .start = start,
     .cancel = cancel,
+    .hold = hold,
     .estimate = agt__model_estimate,
     .begin_span = agt__model_begin_span,
     .finish = agt__model_finish,

@@ -248,9 +248,9 @@ static void note_settled(agt_graph *graph, agt_call_id call, void *user_data)
 static void ask(void *user_data)
 {
     asking *own = user_data;
-    assert_int_equal(
-        agt__graph_add_batch(own->graph, own->items, 4, false, NULL, note_settled, own, NULL),
-        AGT_OK);
+    const agt__listener listener = {.on_settled = note_settled, .user_data = own};
+    assert_int_equal(agt__graph_add_batch(own->graph, own->items, 4, false, NULL, &listener, NULL),
+                     AGT_OK);
 }
 
 static void models_ask_in_any_order(void **state)

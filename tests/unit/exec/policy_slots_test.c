@@ -176,9 +176,9 @@ static void agents_hold_no_slot(void **state)
                                                .timeout_ms = AGT_MS_NONE,
                                                .refs = 1},
                                  .engine = &engine};
-        assert_int_equal(agt__graph_add_operation(graph, &agents[i].operation, NULL, NULL, NULL,
-                                                  NULL, NULL, NULL),
-                         AGT_OK);
+        assert_int_equal(
+            agt__graph_add_operation(graph, &agents[i].operation, NULL, NULL, NULL, NULL, NULL),
+            AGT_OK);
     }
     uint64_t start = agt_test_now_ns(&engine);
     agt_results *results = agt_test_run_graph(graph, NULL);

@@ -2,6 +2,7 @@
 #include "llm/model.h"
 
 #include "base/value.h"
+#include "exec/graph.h"
 
 #include "support/agents.h"
 #include "support/test.h"
@@ -27,19 +28,26 @@ static int teardown(void **state)
     return 0;
 }
 
-static agt_results *ask(agt_model *model, const char *request_text, const agt_call_options *options)
+static agt_results *ask_heard(agt_model *model, const char *request_text,
+                              const agt_call_options *options, const agt__listener *listener)
 {
     agt_value *request = agt_test_value(NULL, request_text);
     agt_task *task = NULL;
     agt_results *results = NULL;
-    assert_int_equal(agt__operation_start(engine.runtime, NULL, agt__model_get_operation(model),
-                                          request, options, &task, NULL),
+    assert_int_equal(agt__operation_start_heard(engine.runtime, NULL,
+                                                agt__model_get_operation(model), request, options,
+                                                listener, &task, NULL),
                      AGT_OK);
     agt_value_unref(request);
     assert_int_equal(agt_task_wait(task, AGT_MS_NONE), AGT_OK);
     assert_int_equal(agt_task_get_results(task, &results), AGT_OK);
     agt_task_unref(task);
     return results;
+}
+
+static agt_results *ask(agt_model *model, const char *request, const agt_call_options *options)
+{
+    return ask_heard(model, request, options, NULL);
 }
 
 static void answers_when_its_time_has_come(void **state)
@@ -87,16 +95,56 @@ static void a_script_without_delays_answers_inline(void **state)
 typedef struct heard {
     char text[256]; /* pieces, each with the time before it: "10:abc|20:def|" */
     uint64_t start_ns;
+    uint32_t hold_ms; /* hold the run that long behind each piece; 0 = not */
+    agt_graph *graph; /* that is held */
+    unsigned started, settled;
 } heard;
 
-static void hear(void *user_data, agt_tool_call *call, const char *text, size_t length)
+static void let_go_on(void *user_data)
 {
     heard *self = user_data;
-    (void)call;
+    if (self->settled == 0) {
+        agt__graph_hold(self->graph, false);
+    }
+}
+
+static void hear(agt_tool_call *attempt, agt_call_id call, agt__told told, const void *what,
+                 void *user_data)
+{
+    heard *self = user_data;
+    const agt__answer_event *event = what;
+    assert_int_equal(call, 0);
+    assert_int_equal(self->settled, 0);
+    if (told == AGT__TOLD_STARTED) {
+        assert_null(what);
+        self->started++;
+        return;
+    }
+    assert_int_equal(told, AGT__TOLD_ANSWER);
+    assert_int_equal(event->kind, AGT__ANSWER_EVENT_TEXT);
     size_t used = strlen(self->text);
     snprintf(self->text + used, sizeof(self->text) - used, "%llu:%.*s|",
              (unsigned long long)((agt_test_now_ns(&engine) - self->start_ns) / 1000000),
-             (int)length, text);
+             (int)event->length, event->text);
+    if (self->hold_ms != 0) {
+        self->graph = attempt->graph;
+        agt__graph_hold(self->graph, true);
+        assert_int_equal(agt_runtime_run_after(engine.runtime, self->hold_ms, let_go_on, self),
+                         AGT_OK);
+    }
+}
+
+static void note_settled(agt_graph *graph, agt_call_id call, void *user_data)
+{
+    heard *self = user_data;
+    (void)graph;
+    assert_int_equal(call, 0);
+    self->settled++;
+}
+
+static agt__listener listener_of(heard *self)
+{
+    return (agt__listener){.on_settled = note_settled, .on_told = hear, .user_data = self};
 }
 
 static void text_arrives_in_pieces(void **state)
@@ -118,10 +166,38 @@ static void text_arrives_in_pieces(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         heard own = {.start_ns = agt_test_now_ns(&engine)};
         agt_model *model = agt_test_script(engine.runtime, cases[i].rule);
-        agt__model_set_on_delta(model, hear, &own);
-        agt_results *results = ask(model, "{}", NULL);
+        const agt__listener listener = listener_of(&own);
+        agt_results *results = ask_heard(model, "{}", NULL, &listener);
         assert_int_equal(agt_results_get_outcome(results, 0), AGT_OUTCOME_OK);
         assert_string_equal(own.text, cases[i].pieces);
+        assert_int_equal(own.started, 1);
+        assert_int_equal(own.settled, 1);
+        agt_results_unref(results);
+        agt_model_unref(model);
+    }
+}
+
+/* Held behind each piece: nothing is told meanwhile, and what became late follows at once. */
+static void tells_nothing_while_it_is_held(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t hold_ms;
+        const char *pieces;
+    } cases[] = {{10, "40:abcd|80:efgh|100:ij|"},
+                 {50, "40:abcd|90:efgh|140:ij|"},
+                 {1000, "40:abcd|1040:efgh|2040:ij|"}};
+    static heard all[3]; /* the last word to go on comes when the call is over */
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        heard *own = &all[i];
+        own->start_ns = agt_test_now_ns(&engine);
+        own->hold_ms = cases[i].hold_ms;
+        agt_model *model = agt_test_script(
+            engine.runtime, "{\"text\": \"abcdefghij\", \"stream\": 4, \"delay_ms\": 100}");
+        const agt__listener listener = listener_of(own);
+        agt_results *results = ask_heard(model, "{}", NULL, &listener);
+        assert_int_equal(agt_results_get_outcome(results, 0), AGT_OUTCOME_OK);
+        assert_string_equal(own->text, cases[i].pieces);
         agt_results_unref(results);
         agt_model_unref(model);
     }
@@ -146,9 +222,9 @@ static void is_cancelled_while_it_waits(void **state)
     agt_model *model = agt_test_script(
         engine.runtime, "{\"text\": \"abcdefghij\", \"stream\": 4, \"delay_ms\": 100}");
     heard own = {.start_ns = agt_test_now_ns(&engine)};
-    agt__model_set_on_delta(model, hear, &own);
+    const agt__listener listener = listener_of(&own);
     agt_call_options options = AGT_CONFIG(agt_call_options, .timeout_ms = 60);
-    agt_results *results = ask(model, "{}", &options);
+    agt_results *results = ask_heard(model, "{}", &options, &listener);
     assert_int_equal(agt_results_get_outcome(results, 0), AGT_OUTCOME_TIMEOUT);
     assert_string_equal(own.text, "40:abcd|");
     assert_int_equal(agt_test_now_ns(&engine) - own.start_ns, 60 * UINT64_C(1000000));
@@ -169,15 +245,16 @@ static void torture(const agt_allocator *allocator, void *ctx)
     }
     agt_test_engine outer = engine;
     engine = own;
-    heard listener = {.start_ns = 0};
+    heard own_heard = {.start_ns = 0};
+    const agt__listener listener = listener_of(&own_heard);
     agt_model *model = agt_test_script(
         own.runtime, "{\"text\": \"abcdefghij\", \"stream\": 4, \"delay_ms\": 100}");
     agt_value *request = agt_test_json(allocator, "{\"messages\": []}");
     agt_task *task = NULL;
     if (model != NULL && request != NULL) {
-        agt__model_set_on_delta(model, hear, &listener);
-        agt_status status = agt__operation_start(own.runtime, NULL, agt__model_get_operation(model),
-                                                 request, NULL, &task, NULL);
+        agt_status status =
+            agt__operation_start_heard(own.runtime, NULL, agt__model_get_operation(model), request,
+                                       NULL, &listener, &task, NULL);
         if (status == AGT_OK) {
             assert_int_equal(agt_task_wait(task, AGT_MS_NONE), AGT_OK);
         } else {
@@ -203,6 +280,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_when_its_time_has_come, setup, teardown),
         cmocka_unit_test_setup_teardown(a_script_without_delays_answers_inline, setup, teardown),
         cmocka_unit_test_setup_teardown(text_arrives_in_pieces, setup, teardown),
+        cmocka_unit_test_setup_teardown(tells_nothing_while_it_is_held, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_listens, setup, teardown),
         cmocka_unit_test_setup_teardown(is_cancelled_while_it_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(survives_no_memory, setup, teardown),

@@ -142,6 +142,73 @@ AGT_API AGT_MUST_CHECK agt_status agt_model_new_scripted(agt_runtime *runtime,
                                                          const agt_value *script,
                                                          agt_model **ret_model, agt_error *err);
 
+/* ---- models that somebody serves -----------------------------------------------------------
+ */
+
+/**
+ * Where a model is, and how to ask it. 0 and NULL stand for what is in parentheses.
+ *
+ * A key is looked for in this order: `api_key`, `api_key_file`, the provider's variable in the
+ * environment. It is sent in a header to the host of `base_url` and nowhere else, is not sent
+ * without TLS except to this machine, and never stands in a message, trace or recording.
+ */
+typedef struct agt_provider_config {
+    size_t struct_size;
+    const char *provider;     /* required: a name that agt_provider_get_names() lists             */
+    const char *model;        /* required: 1 to 127 bytes, as the server names it                 */
+    const char *base_url;     /* (the provider's variable, else its address); required for
+                               * "compatible": with "/v1" where the server has it                 */
+    const char *api_key;      /* copied, and wiped when the model is freed                        */
+    const char *api_key_file; /* its first line; read now                                         */
+    /** Per request, for programs that ask for many customers: write the key, NUL-terminated, to
+     * @key. On the loop thread; must not wait. @return AGT_OK; anything else fails the request */
+    agt_status (*get_key)(void *user_data, const agt_tool_call *call, char *key, size_t size);
+    void *user_data;
+    const agt_kv *headers; /* sent with every request                                          */
+    size_t headers_count;
+    const agt_value *extra;  /* an object: members put into every request as they are, such as
+                              * {"temperature": 0.2}                                             */
+    const char *effort;      /* of reasoning, in the provider's words (left out)                 */
+    uint64_t context_tokens; /* what the model can take in and give out together (unknown)       */
+    uint32_t max_output_tokens; /* of a response (8,192) */
+    uint32_t timeout_ms; /* of one attempt, the last byte included (600,000); AGT_MS_NONE    */
+    uint32_t connect_timeout_ms; /* (10,000) */
+    uint32_t
+        idle_timeout_ms;    /* longest silence, before the first byte too (300,000); AGT_MS_NONE  */
+    const agt_retry *retry; /* (3 attempts, 500 ms to 8 s, a quarter of it random: what the
+                             * providers' own clients do)                                         */
+    agt_model *fallback; /* asked instead when this one has failed for good; referenced (none)  */
+    bool no_stream;      /* ask for whole responses                                            */
+    bool no_cache;       /* do not mark what may be cached                                     */
+    bool no_strict;      /* do not ask for strict schemas                                      */
+    bool plain_http;     /* send the key without TLS to any host                               */
+    bool reserved[4];
+} agt_provider_config;
+
+/**
+ * A model behind the HTTP interface of a provider, or of any server that speaks like one.
+ *
+ * Requests stream unless `no_stream`. Failures that may pass are tried again (408, 409, 429, 5xx,
+ * lost connections), never once a part of the answer has been told to somebody; quotas that are
+ * used up are not. What arrived before a failure or a cancel is kept, and paid for in the ledger.
+ *
+ * @return AGT_OK; AGT_E_INVALID for a missing or unknown member, naming it; AGT_E_NOT_FOUND without
+ *         a key, naming where it was looked for; AGT_E_DENIED for a key that would go out without
+ *         TLS; AGT_E_IO for a key file; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_model_new_provider(agt_runtime *runtime,
+                                                         const agt_provider_config *config,
+                                                         agt_model **ret_model, agt_error *err);
+
+/** Names of providers, joined by ", ": what `provider` may be. */
+AGT_API const char *agt_provider_get_names(void);
+/** The variable of the environment that holds the key of @provider; NULL if it needs none, or is
+ * not known. */
+AGT_API const char *agt_provider_get_key_variable(const char *provider);
+
+/** What the model can take in and give out together; 0 = unknown. */
+AGT_API uint64_t agt_model_get_context_tokens(const agt_model *model);
+
 /** What the last response said about rate limits. UINT64_MAX = it did not say; resets are
  * milliseconds from when it came. */
 typedef struct agt_rate_limits {
@@ -152,6 +219,9 @@ typedef struct agt_rate_limits {
     uint64_t input_limit, input_remaining, input_reset_ms;
     uint64_t output_limit, output_remaining, output_reset_ms;
 } agt_rate_limits;
+
+/** @return AGT_OK; AGT_E_NOT_FOUND before the first response, and for models without a provider */
+AGT_API agt_status agt_model_get_rate_limits(const agt_model *model, agt_rate_limits *ret_limits);
 
 /** The usage in a response; unknown where it says nothing. @threads any */
 AGT_API agt_usage agt_usage_from_value(const agt_value *usage);

@@ -251,7 +251,10 @@ static void ask(agt__agent_run *run)
 static void count_request(agt__agent_run *run, agt_outcome outcome, const agt_value *response)
 {
     const agt_prices *prices = agt_runtime_get_prices(run->runtime);
-    agt__model_cost cost = agt__model_get_cost(run->agent->model, prices, outcome, response);
+    const agt_model *model = (const agt_model *)agt__graph_get_operation(run->graph, run->request);
+    agt_error err = {.status = AGT_OK};
+    (void)agt__graph_get_error(run->graph, run->request, &err);
+    agt__model_cost cost = agt__model_get_cost(model, prices, outcome, response, &err);
     agt__costs_add(&run->costs, &cost);
     if (!cost.billed) {
         return;

@@ -120,6 +120,8 @@ uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call);
 agt_span *agt__tool_call_get_open_span(const agt_tool_call *call);
 /** In finish(): how the call ended. */
 agt_outcome agt__tool_call_get_outcome(const agt_tool_call *call);
+/** In finish(): why it did not succeed; NULL if there is nothing to say. Borrowed. */
+const agt_error *agt__tool_call_get_error(const agt_tool_call *call);
 const agt_value *agt__tool_call_get_output(const agt_tool_call *call);
 /** As agt_tool_complete(), but takes @output over: a value that nobody else holds need not be
  * copied to be marked as untrusted. */
@@ -237,6 +239,8 @@ void agt__graph_hold(agt_graph *graph, bool held);
 /** Reading settled calls of a graph that still runs. Loop thread. */
 agt_outcome agt__graph_get_outcome(const agt_graph *graph, agt_call_id call);
 const agt_value *agt__graph_get_output(const agt_graph *graph, agt_call_id call);
+/** What it ran last: another operation than was added if that fell back on it. Borrowed. */
+agt__operation *agt__graph_get_operation(const agt_graph *graph, agt_call_id call);
 agt_status agt__graph_get_error(const agt_graph *graph, agt_call_id call, agt_error *ret_error);
 
 /* ---- starting one operation as a task ------------------------------------------------------ */

@@ -331,6 +331,11 @@ const agt_value *agt__graph_get_output(const agt_graph *graph, agt_call_id call)
     return agt__graph_get_call(graph, call)->output;
 }
 
+agt__operation *agt__graph_get_operation(const agt_graph *graph, agt_call_id call)
+{
+    return agt__call_operation(agt__graph_get_call(graph, call));
+}
+
 agt_status agt__graph_get_error(const agt_graph *graph, agt_call_id call, agt_error *ret_error)
 {
     return agt__call_get_error(agt__graph_get_call(graph, call), ret_error);

@@ -265,6 +265,11 @@ agt_outcome agt__tool_call_get_outcome(const agt_tool_call *call)
     return call->call != NULL ? (agt_outcome)call->call->outcome : AGT_OUTCOME_NONE;
 }
 
+const agt_error *agt__tool_call_get_error(const agt_tool_call *call)
+{
+    return call->call != NULL ? call->call->detail : NULL;
+}
+
 const agt_value *agt__tool_call_get_output(const agt_tool_call *call)
 {
     return call->call != NULL ? call->call->output : NULL;

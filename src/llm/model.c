@@ -19,6 +19,7 @@
 #include "base/utf8.h"
 #include "base/value.h"
 #include "llm/message.h"
+#include "llm/provider.h"
 #include "telemetry/semconv.h"
 
 #include <stdatomic.h>
@@ -75,6 +76,7 @@ void agt__model_destroy(agt__operation *operation)
         model->release(operation->user_data);
     }
     agt__script_free(model->script);
+    agt__provider_free(model->served);
     agt_prices_free(model->prices);
     agt__free(operation->allocator, model);
 }
@@ -159,8 +161,11 @@ static int64_t price(const agt_model *model, const agt_prices *prices, const agt
 }
 
 /* Whether somebody may have to pay for a request that ended like this without a response. */
-static bool may_be_billed(const agt_model *model, agt_outcome outcome)
+static bool may_be_billed(const agt_model *model, agt_outcome outcome, const agt_error *err)
 {
+    if (err != NULL && ((err->flags & AGT_ERROR_UNSENT) != 0 || err->cause >= 300)) {
+        return false; /* nothing was asked, or the HTTP status was that of a refusal */
+    }
     switch (outcome) {
     case AGT_OUTCOME_OK:
     case AGT_OUTCOME_TIMEOUT:
@@ -182,13 +187,14 @@ static bool may_be_billed(const agt_model *model, agt_outcome outcome)
 }
 
 agt__model_cost agt__model_get_cost(const agt_model *model, const agt_prices *prices,
-                                    agt_outcome outcome, const agt_value *response)
+                                    agt_outcome outcome, const agt_value *response,
+                                    const agt_error *err)
 {
     agt__model_cost cost = {.usage = agt_usage_unknown(),
                             .nanousd = AGT_NANOUSD_UNKNOWN,
                             .simulated = model->simulated};
     const agt_value *usage = agt_value_get_member(response, "usage");
-    cost.billed = usage != NULL || may_be_billed(model, outcome);
+    cost.billed = usage != NULL || may_be_billed(model, outcome, err);
     if (usage == NULL) {
         return cost;
     }
@@ -339,7 +345,8 @@ void agt__model_finish(agt_tool_call *call, agt_span *span, agt_budget_amount *r
     const agt_value *response = agt__tool_call_get_output(call);
     const agt_prices *prices = agt_runtime_get_prices(agt__tool_call_get_runtime(call));
     agt_outcome outcome = agt__tool_call_get_outcome(call);
-    agt__model_cost cost = agt__model_get_cost(model, prices, outcome, response);
+    const agt_error *err = agt__tool_call_get_error(call);
+    agt__model_cost cost = agt__model_get_cost(model, prices, outcome, response, err);
     describe(span, response, &cost);
     if (cost.billed) {
         book(call, &cost);

@@ -15,8 +15,9 @@ struct agt_model {
     const char *provider;
     agt_tool_fn fn; /* of a function; operation.user_data is its */
     void (*release)(void *user_data);
-    agt__script *script; /* of a scripted model */
-    agt_prices *prices;  /* its own; NULL = the runtime's */
+    agt__script *script;          /* of a scripted model */
+    struct agt__provider *served; /* of a model that somebody serves */
+    agt_prices *prices;           /* its own; NULL = the runtime's */
     uint64_t max_output_tokens;
     bool simulated;
     bool unpriced; /* there is no price for its name: no need to look again */
@@ -30,9 +31,10 @@ typedef struct agt__model_cost {
     bool simulated;
 } agt__model_cost;
 
-/** What a settled request cost. @response may be NULL. */
+/** What a settled request to @model cost. @response and @err (why it failed) may be NULL. */
 agt__model_cost agt__model_get_cost(const agt_model *model, const agt_prices *prices,
-                                    agt_outcome outcome, const agt_value *response);
+                                    agt_outcome outcome, const agt_value *response,
+                                    const agt_error *err);
 
 /** Add @cost to totals as the ledger does. */
 void agt__costs_add(agt_costs *costs, const agt__model_cost *cost);

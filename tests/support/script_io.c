@@ -20,6 +20,7 @@ struct agt_process {
 struct agt_http_exchange {
     agt_test_io *io;
     agt__timer timer;
+    agt_test_http_script script;
     agt_http_handler handler;
     void *user_data;
 };
@@ -163,7 +164,7 @@ static void fire_exchange(agt__timer *timer)
     agt_http_exchange *exchange =
         (agt_http_exchange *)(void *)((char *)timer - offsetof(agt_http_exchange, timer));
     agt_test_io *io = exchange->io;
-    const agt_test_http_script *script = &io->http;
+    const agt_test_http_script own = exchange->script, *script = &own;
     agt_http_handler handler = exchange->handler;
     void *user_data = exchange->user_data;
     agt__free(io->allocator, exchange);
@@ -207,6 +208,7 @@ static agt_status http_start(void *ctx, const agt_http_request *request,
     exchange->io = io;
     exchange->handler = *handler;
     exchange->user_data = user_data;
+    exchange->script = io->http;
     exchange->timer.fire = fire_exchange;
     if (start_timer(io, &exchange->timer, io->http.hangs ? 3600000 : io->http.ms) != AGT_OK) {
         agt__free(io->allocator, exchange);
@@ -224,6 +226,9 @@ static agt_status http_start(void *ctx, const agt_http_request *request,
     (void)snprintf(io->body, sizeof(io->body), "%.*s", (int)request->body_size,
                    request->body != NULL ? (const char *)request->body : "");
     io->request = *request;
+    if (io->http.next != NULL) {
+        io->http = *io->http.next;
+    }
     *ret_exchange = exchange;
     return AGT_OK;
 }

@@ -5,8 +5,9 @@
  *     agt_test_io_init(&io);
  *     config.io = &io.table;  …  io.loop = runtime->loop;
  *
- * Every process, and every request, gets the same answer; what the last one was given is kept as
- * text. Answers come on virtual time, from a timer of the loop.
+ * Every process gets the same answer, and so does every request, unless a script names the next;
+ * what the last one was given is kept as text. Answers come on virtual time, from a timer of the
+ * loop.
  */
 #ifndef AGT_TESTS_SCRIPT_IO_H
 #define AGT_TESTS_SCRIPT_IO_H
@@ -43,6 +44,7 @@ typedef struct agt_test_http_script {
     agt_status start_status; /* of http_start                                                 */
     uint32_t ms;
     bool hangs;
+    const struct agt_test_http_script *next; /* what the next request gets; NULL = the same       */
 } agt_test_http_script;
 
 typedef struct agt_test_io {

@@ -118,20 +118,12 @@ static inline void init_attempt(agt_tool_call *attempt, agt__call *call, uint64_
     }
 }
 
-/* The first attempt of a call with a listener is about to run. */
-static void tell_started(agt_tool_call *attempt)
-{
-    const agt__call *call = attempt->call;
-    if (call->attempts == 1 && call->extra != NULL && call->extra->listener.on_told != NULL) {
-        const agt__listener *listener = &call->extra->listener;
-        listener->on_told(attempt, call->index, AGT__TOLD_STARTED, NULL, listener->user_data);
-    }
-}
-
 void agt__attempt_init(agt_tool_call *attempt, agt__call *call, uint64_t start_ns)
 {
     init_attempt(attempt, call, start_ns, agt__attempt_get_due_ns(call, start_ns));
-    tell_started(attempt);
+    if (call->extra != NULL) {
+        agt__attempt_tell_started(attempt);
+    }
 }
 
 uint64_t agt__attempt_get_limit_ns(const agt_tool_call *attempt)
@@ -318,7 +310,9 @@ static agt__call *run_inline(agt__call *call)
     attempt.is_live = false;
     attempt.is_blocking = false;
     init_attempt(&attempt, call, graph->last_ns, DUE_WHEN_ASKED);
-    tell_started(&attempt);
+    if (call->extra != NULL) {
+        agt__attempt_tell_started(&attempt);
+    }
     attempt.status = attempt.operation->table->start(&attempt, &attempt.output, &pending);
     AGT_ASSERT(!pending);
     graph->last_ns = agt__runtime_now_ns(graph->runtime);
@@ -694,49 +688,6 @@ void agt__attempt_end_others(agt__call *call, const agt_tool_call *winner, agt__
     }
 }
 
-/* ---- holding ------------------------------------------------------------------------------- */
-
-/* An attempt that has not been told yet whether it shall hold back; what is still in its start is
- * asked behind it. */
-static bool is_to_be_told(const agt__live *live, bool held)
-{
-    const agt_tool_call *attempt = &live->attempt;
-    return live->held != held && !attempt->is_blocking && attempt->call != NULL &&
-           attempt->ending == AGT__ENDING_NONE && !live->starting && live->simulated_ns == 0 &&
-           attempt->operation->table->hold != NULL;
-}
-
-static agt__live *find_to_be_told(agt_graph *graph)
-{
-    for (agt__link *link = graph->live.next; link != &graph->live; link = link->next) {
-        if (is_to_be_told(live_of_link(link), graph->held)) {
-            return live_of_link(link);
-        }
-    }
-    return NULL;
-}
-
-/* Going on may tell more, end attempts and start some, and lead to the opposite: each time the list
- * is looked at again. Few attempts of a run can hold anything. */
-static void tell_held(agt_graph *graph)
-{
-    agt__live *live;
-    while ((live = find_to_be_told(graph)) != NULL) {
-        live->held = graph->held;
-        live->attempt.operation->table->hold(&live->attempt, live->held);
-    }
-}
-
-void agt__graph_hold(agt_graph *graph, bool held)
-{
-    if (graph->held != held) {
-        (void)agt__graph_ref(graph);
-        graph->held = held;
-        tell_held(graph);
-        agt_graph_unref(graph);
-    }
-}
-
 /* ---- starting ------------------------------------------------------------------------------ */
 
 static agt__call *fail_start(agt__call *call)
@@ -790,7 +741,7 @@ static agt__call *start_live(agt__call *call)
     }
     if (pending && !live->completed) {
         if (graph->held) {
-            tell_held(graph);
+            agt__attempt_tell_held(graph);
         }
         return NULL;
     }

@@ -237,6 +237,12 @@ void agt__engine_cancel_calls(agt_graph *graph);
 
 /* ---- attempt.c ----------------------------------------------------------------------------- */
 
+/** Tell who listens that @attempt begins, if it is the first of its call, which has an extra part.
+ * @threads loop, or any for calls without listener */
+void agt__attempt_tell_started(agt_tool_call *attempt);
+/** Tell attempts that do not know yet whether the graph is held. @threads loop */
+void agt__attempt_tell_held(agt_graph *graph);
+
 /** Start an attempt of an admitted call on the loop thread. @return as agt__engine_finish() */
 agt__call *agt__attempt_start(agt__call *call);
 

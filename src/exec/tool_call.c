@@ -189,23 +189,6 @@ void agt_tool_call_on_cancel(agt_tool_call *call, void (*fn)(agt_tool_call *call
     }
 }
 
-/* ---- telling ------------------------------------------------------------------------------- */
-
-bool agt__tool_call_is_heard(const agt_tool_call *call)
-{
-    /* That of an attempt on a worker may be settled at this moment. */
-    return !call->is_blocking && call->call != NULL && call->call->extra != NULL &&
-           call->call->extra->listener.on_told != NULL;
-}
-
-void agt__tool_call_tell(agt_tool_call *call, agt__told told, const void *what)
-{
-    if (agt__tool_call_is_heard(call)) {
-        const agt__listener *listener = &call->call->extra->listener;
-        listener->on_told(call, call->call->index, told, what, listener->user_data);
-    }
-}
-
 /* ---- for other kinds of operations --------------------------------------------------------- */
 
 agt__operation *agt__tool_call_get_operation(const agt_tool_call *call)

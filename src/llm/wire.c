@@ -29,6 +29,7 @@ enum {
 
 static const agt__wire *const formats[] = {
     &agt__wire_openai,
+    &agt__wire_openai_responses,
     NULL,
 };
 

@@ -125,7 +125,7 @@ const agt_error *agt__tool_call_get_error(const agt_tool_call *call);
 const agt_value *agt__tool_call_get_output(const agt_tool_call *call);
 /** As agt_tool_complete(), but takes @output over: a value that nobody else holds need not be
  * copied to be marked as untrusted. */
-void agt__tool_call_complete(agt_tool_call *call, agt_status status, agt_value *output);
+void agt__tool_call_complete(agt_tool_call *attempt, agt_status status, agt_value *output);
 /** Like agt_tool_call_set_error, from an error: keeps its status, flags and cause. */
 void agt__tool_call_take_error(agt_tool_call *call, const agt_error *err);
 

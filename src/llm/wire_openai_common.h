@@ -84,7 +84,7 @@ uint64_t agt__openai_get_max_tokens(const agt__openai_encoder *self, const agt_v
  */
 
 /** Take the usage of either format over; anything but an object is ignored. */
-void agt__openai_read_usage(agt__answer *answer, const agt_value *usage);
+void agt__openai_read_usage(agt__answer *answer, const agt_value *value);
 
 /** agt__wire.read_error() of both formats. */
 void agt__openai_read_error(int32_t http_status, const agt_value *body, const char *text,

@@ -24,6 +24,7 @@ static const char request_text[] =
 
 /* ---- answers of the server ------------------------------------------------------------------- */
 
+/* Strings that are joined cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define CHUNK(rest)                                                                                \
     "data: {\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"model\":\"m-x\"," rest "}\n\n"
 #define DELTA(delta, finish)                                                                       \
@@ -38,6 +39,7 @@ static const char request_text[] =
     "data: [DONE]\n\n"
 #define ERROR(message)                                                                             \
     "data: {\"error\":{\"message\":\"" message "\",\"type\":\"server_error\"}}\n\n"
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const agt_kv is_stream[] = {{"content-type", "text/event-stream; charset=utf-8"},
                                    {"request-id", "req_1"}};

@@ -24,7 +24,8 @@ static const char request_text[] =
 
 /* ---- answers of the server ------------------------------------------------------------------- */
 
-/* Strings that are joined cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
+/* Strings that are joined cannot stand in parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define CHUNK(rest)                                                                                \
     "data: {\"id\":\"c-1\",\"object\":\"chat.completion.chunk\",\"model\":\"m-x\"," rest "}\n\n"
 #define DELTA(delta, finish)                                                                       \
@@ -52,15 +53,15 @@ static const agt_kv is_limited[] = {{"content-type", "application/json"},
 
 #define STREAM(text)                                                                               \
     {                                                                                              \
-        .status = 200, .headers = is_stream, .headers_count = 2, .body = text                      \
+        .status = 200, .headers = is_stream, .headers_count = 2, .body = (text)                    \
     }
 #define JSON(code, text)                                                                           \
     {                                                                                              \
-        .status = code, .headers = is_json, .headers_count = 2, .body = text                       \
+        .status = (code), .headers = is_json, .headers_count = 2, .body = (text)                   \
     }
 #define HTML(code, text)                                                                           \
     {                                                                                              \
-        .status = code, .headers = is_html, .headers_count = 1, .body = text                       \
+        .status = (code), .headers = is_html, .headers_count = 1, .body = (text)                   \
     }
 
 static const char whole_body[] =

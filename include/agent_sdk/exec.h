@@ -408,9 +408,10 @@ AGT_API AGT_MUST_CHECK agt_status agt_graph_run(agt_graph *graph, const agt_call
 
 /** Open graphs: the dependencies of @call are complete, it may start. @threads any */
 AGT_API AGT_MUST_CHECK agt_status agt_graph_release(agt_graph *graph, agt_call_id call);
-/** Open graphs: nothing more will be added; the task is done when the last call is. @threads any */
+/** Open graphs: nothing more will be added; calls not released yet are released, and the task is
+ * done when the last call is. @threads any */
 AGT_API agt_status agt_graph_close(agt_graph *graph);
-/** Drop a graph; a run goes on. */
+/** Drop a graph; a run goes on. An open graph that runs is closed: nobody else could do it. */
 AGT_API void agt_graph_unref(agt_graph *graph);
 
 /* ---- results ------------------------------------------------------------------------------- */

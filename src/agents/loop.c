@@ -41,7 +41,7 @@ void agt__agent_run_end(agt__agent_run *run, agt_outcome outcome)
     run->outcome = outcome;
     run->phase = AGT__PHASE_DONE;
     run->step_span = agt_span_end(run->step_span);
-    (void)agt_graph_close(run->graph);
+    (void)agt__graph_close(run->graph);
 }
 
 void agt__agent_run_fail(agt__agent_run *run, agt_status status, const char *format, ...)

@@ -148,9 +148,12 @@ static agt_outcome outcome_of_status(agt_status status)
 static agt_outcome outcome_of_timeout(const agt_tool_call *attempt, uint64_t end_ns, agt_error *err)
 {
     bool unknown = attempt->operation->effect == AGT_EFFECT_EFFECT;
+    /* The time it had, not what it took to end: that includes the grace of a process. */
+    uint64_t limit_ns = agt__attempt_get_limit_ns(attempt);
+    uint64_t late_ns = limit_ns < end_ns ? limit_ns : end_ns;
     (void)agt__error_set(err, unknown ? AGT_E_UNKNOWN : AGT_E_TIMEOUT, ORIGIN,
                          "\"%s\" timed out after %llu ms%s", attempt->operation->name,
-                         (unsigned long long)((end_ns - attempt->start_ns) / 1000000u),
+                         (unsigned long long)((late_ns - attempt->start_ns) / 1000000u),
                          unknown ? "; whether it had its effect is unknown" : "");
     return unknown ? AGT_OUTCOME_UNKNOWN : AGT_OUTCOME_TIMEOUT;
 }
@@ -365,7 +368,7 @@ void agt__live_free(agt__live *live, void *memory)
     }
     agt__free(graph->allocator, memory);
     if (holds) {
-        agt_graph_unref(graph);
+        agt__graph_unref(graph);
     }
 }
 
@@ -395,7 +398,7 @@ static void end_live(agt__live *live)
     }
     free_live(live);
     agt__engine_run_chain(next);
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 static void end_live_job(agt__job *job)
@@ -520,7 +523,7 @@ static void fire_due(agt__timer *timer)
     agt_graph *graph = agt__graph_ref(live->attempt.graph);
     graph->last_ns = agt__runtime_now_ns(graph->runtime);
     agt__engine_run_chain(end_from_outside(live, AGT__ENDING_TIMEOUT));
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 /*
@@ -578,7 +581,7 @@ static void fire_graph_due(agt__timer *timer)
         /* It has just left its place free. */
         (void)agt__loop_timer_start(graph->runtime->loop, timer, next_ns);
     }
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 /* Have the attempt's limit watched. */
@@ -617,7 +620,7 @@ void agt__attempt_cancel_all(agt_graph *graph)
         }
     }
     agt__list_remove(&mark.link);
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 /* Whether it is an attempt of this call, which waits for it. The call of one that is on a worker
@@ -644,7 +647,7 @@ void agt__attempt_cancel_call(agt__call *call)
         }
     }
     agt__list_remove(&mark.link);
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 static void end_other(agt__live *live, agt__ending ending)

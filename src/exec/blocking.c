@@ -120,7 +120,7 @@ static void result_on_loop(agt__job *job)
     agt__blocking_free(blocking);
     graph->last_ns = agt__runtime_now_ns(graph->runtime);
     agt__engine_run_chain(next);
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 /*
@@ -253,7 +253,7 @@ static void fire_blocking_due(agt__timer *timer)
         graph->last_ns = now;
         agt__engine_run_chain(agt__attempt_leave(call));
     }
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 static agt__blocking *make_blocking(agt__call *call)

@@ -529,7 +529,7 @@ static void end_run(agt_graph *graph)
         agt__task_finish(task);
         agt_task_unref(task);
     }
-    agt_graph_unref(graph); /* the run's */
+    agt__graph_unref(graph); /* the run's */
 }
 
 static void take_incoming(agt_graph *graph)
@@ -603,7 +603,7 @@ static void run_job(agt__job *job)
             end_run(graph);
         }
     }
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 void agt__engine_init(agt_graph *graph)

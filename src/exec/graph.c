@@ -158,7 +158,7 @@ static void free_calls(agt_graph *graph)
     agt__free(graph->allocator, graph->edges);
 }
 
-void agt_graph_unref(agt_graph *graph)
+void agt__graph_unref(agt_graph *graph)
 {
     if (graph == NULL || atomic_fetch_sub_explicit(&graph->refs, 1, memory_order_acq_rel) != 1) {
         return;

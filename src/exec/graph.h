@@ -106,6 +106,8 @@ static inline agt__call *agt__graph_get_call(const agt_graph *graph, uint32_t in
 
 /** One more reference. */
 agt_graph *agt__graph_ref(agt_graph *graph);
+/** One reference less. The program's own goes by agt_graph_unref(), which closes an open graph. */
+void agt__graph_unref(agt_graph *graph);
 
 /** Copy options; texts are owned, tokens and budgets referenced. @given may be NULL.
  * @return AGT_OK; AGT_E_INVALID, AGT_E_VERSION; AGT_E_NOMEM with nothing kept */

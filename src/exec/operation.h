@@ -267,6 +267,9 @@ agt_status agt__operation_start_heard(agt_runtime *runtime, agt_executor *execut
  */
 void agt__graph_cancel(agt_graph *graph);
 
+/** agt_graph_close() for an agent: calls not released yet wait on, for a cancel that follows. */
+agt_status agt__graph_close(agt_graph *graph);
+
 /* ---- reading what a task ran --------------------------------------------------------------- */
 
 /** What call @index ran; borrowed from @results. */

@@ -39,7 +39,7 @@ static void cancel_task(agt_task *task)
 
 static void destroy_task(agt_task *task)
 {
-    agt_graph_unref(task->payload);
+    agt__graph_unref(task->payload);
 }
 
 static const agt__task_table graph_task_table = {cancel_task, destroy_task};
@@ -252,7 +252,7 @@ agt_status agt__operation_start_heard(agt_runtime *runtime, agt_executor *execut
     if (status == AGT_OK) {
         status = agt_graph_start(graph, options, ret_task, err);
     }
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
     return status;
 }
 
@@ -281,6 +281,17 @@ agt_status agt_graph_run(agt_graph *graph, const agt_call_options *options,
 
 /* ---- open graphs --------------------------------------------------------------------------- */
 
+/* Let a call go that was added while the graph ran. Mutex held. */
+static void release_call(agt__call *call)
+{
+    agt_graph *graph = call->graph;
+    call->held = false;
+    if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1) {
+        call->ready_ns = agt__runtime_now_ns(graph->runtime);
+        agt__engine_push(call, agt__loop_is_current(graph->runtime->loop));
+    }
+}
+
 agt_status agt_graph_release(agt_graph *graph, agt_call_id index)
 {
     if (graph == NULL) {
@@ -294,31 +305,52 @@ agt_status agt_graph_release(agt_graph *graph, agt_call_id index)
     } else if (!graph->open || !atomic_load(&graph->running) || index < graph->root_count) {
         status = AGT_OK; /* the start releases it */
     } else if (call->held) {
-        call->held = false;
-        if (atomic_fetch_sub_explicit(&call->open, 1, memory_order_acq_rel) == 1) {
-            call->ready_ns = agt__runtime_now_ns(graph->runtime);
-            agt__engine_push(call, agt__loop_is_current(graph->runtime->loop));
-        }
+        release_call(call);
     }
     (void)pthread_mutex_unlock(&graph->mutex);
     return status;
 }
 
-agt_status agt_graph_close(agt_graph *graph)
+static agt_status close_graph(agt_graph *graph, bool releases)
 {
     if (graph == NULL || !graph->open) {
         return AGT_E_INVALID;
     }
     (void)pthread_mutex_lock(&graph->mutex);
-    bool was_closed = graph->closed;
+    bool was_closed = graph->closed, is_running = atomic_load(&graph->running);
     graph->closed = true;
-    bool last = !was_closed && atomic_load(&graph->running) &&
+    for (uint32_t i = graph->root_count; releases && is_running && i < graph->count; i++) {
+        agt__call *call = agt__graph_get_call(graph, i);
+        if (call->held) {
+            release_call(call);
+        }
+    }
+    bool last = !was_closed && is_running &&
                 atomic_fetch_sub_explicit(&graph->remaining, 1, memory_order_acq_rel) == 1;
     (void)pthread_mutex_unlock(&graph->mutex);
     if (last) {
         agt__engine_poke(graph);
     }
     return AGT_OK;
+}
+
+agt_status agt_graph_close(agt_graph *graph)
+{
+    return close_graph(graph, true);
+}
+
+agt_status agt__graph_close(agt_graph *graph)
+{
+    return close_graph(graph, false);
+}
+
+void agt_graph_unref(agt_graph *graph)
+{
+    if (graph != NULL && graph->open && atomic_load(&graph->running) &&
+        agt__runtime_check(graph->runtime, NULL) != AGT_E_FORKED) {
+        (void)agt_graph_close(graph); /* nobody is left to do it, and the run would never end */
+    }
+    agt__graph_unref(graph);
 }
 
 agt_outcome agt__graph_get_outcome(const agt_graph *graph, agt_call_id call)

@@ -179,6 +179,34 @@ static void released_calls_know_since_when_they_are_ready(void **state)
     agt_test_engine_deinit(&engine);
 }
 
+/* What nobody released, and an open graph that nobody closed, would keep the run for ever. */
+static void closing_releases_and_dropping_closes(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        agt_test_engine engine;
+        agt_task *task;
+        setup(&engine);
+        agt_graph *graph = new_open_graph(&engine);
+        agt_call_id slow = agt_test_add(graph, "async", "{\"ms\": 50}", NULL);
+        assert_int_equal(agt_graph_start(graph, NULL, &task, NULL), AGT_OK);
+        agt_call_id behind = agt_test_add(graph, "inline", "{}", NULL);
+        agt_call_id alone = agt_test_add(graph, "inline", "{}", NULL);
+        assert_int_equal(agt_graph_add_dependency(graph, behind, slow, NULL), AGT_OK);
+        if (way == 0) {
+            assert_int_equal(agt_graph_close(graph), AGT_OK);
+        }
+        agt_graph_unref(graph);
+        agt_results *results = agt_test_finish(task);
+        assert_int_equal(agt_results_get_count(results), 3);
+        agt_test_expect(results, slow, AGT_OUTCOME_OK, NULL);
+        agt_test_expect(results, behind, AGT_OUTCOME_OK, NULL);
+        agt_test_expect(results, alone, AGT_OUTCOME_OK, NULL);
+        agt_results_unref(results);
+        agt_test_engine_deinit(&engine);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +216,7 @@ int main(void)
         cmocka_unit_test(cycles_are_found_in_open_graphs_too),
         cmocka_unit_test(roots_take_no_dependencies_once_started),
         cmocka_unit_test(released_calls_know_since_when_they_are_ready),
+        cmocka_unit_test(closing_releases_and_dropping_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,7 @@ void agt_results_unref(agt_results *results)
     agt_graph *graph = results->graph;
     atomic_fetch_sub(&graph->results_out, 1);
     agt__free(graph->allocator, results);
-    agt_graph_unref(graph);
+    agt__graph_unref(graph);
 }
 
 agt_status agt__exec_check_blocking(agt_runtime *runtime, agt_error *err)
@@ -193,9 +193,10 @@ agt_status agt_results_get_status(const agt_results *results, agt_error *err)
     }
     agt_error cause;
     (void)agt_results_get_error(results, first - 1, &cause);
-    return agt__error_set(err, AGT_E_PARTIAL, ORIGIN, "%u of %u calls did not succeed; first: %s",
+    return agt__error_set(err, AGT_E_PARTIAL, ORIGIN,
+                          "%u of %u calls did not succeed; first \"%s\": %s",
                           atomic_load(&results->graph->failed), results->graph->count,
-                          cause.message);
+                          agt_results_get_name(results, first - 1), cause.message);
 }
 
 void agt_results_get_times(const agt_results *results, size_t index, agt_call_times *ret_times)

@@ -93,7 +93,7 @@ static void calls_are_found_by_name(void **state)
     assert_int_equal(agt_results_find(results, NULL, &index), AGT_E_INVALID);
     agt_error err;
     assert_int_equal(agt_results_get_status(results, &err), AGT_E_PARTIAL);
-    assert_non_null(strstr(err.message, "2 of 6 calls did not succeed; first: it broke"));
+    assert_non_null(strstr(err.message, "2 of 6 calls did not succeed; first \"async\": it broke"));
     assert_int_equal(agt_results_get_status(NULL, &err), AGT_E_INVALID);
     agt_results_unref(results);
     agt_test_engine_deinit(&engine);

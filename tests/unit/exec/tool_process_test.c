@@ -452,7 +452,7 @@ static void cancelled_processes_are_gone_when_their_call_is(void **state)
         /* TERM takes 3 ms here unless the process ends at once */
         assert_int_equal(agt_test_now_ns(&f.engine) - begin, (way >= 3 ? 50 : 53) * MS);
         agt_test_expect(results, 0, way % 3 == 2 ? AGT_OUTCOME_CANCELLED : AGT_OUTCOME_TIMEOUT,
-                        way % 3 == 0 ? "timed out after 5" : NULL);
+                        way % 3 == 0 ? "timed out after 50 ms" : NULL);
         agt_test_expect(results, good, AGT_OUTCOME_OK, NULL);
         assert_int_equal(f.io.killed, 1);
         assert_int_equal(f.io.ended, 1);

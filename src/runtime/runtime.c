@@ -5,7 +5,7 @@
  * of death is the reverse, after all activities are over: every graph under way is an activity;
  * closing cancels them on the loop and waits until the last has ended. Functions that do not return
  * keep their worker thread: the runtime is then closed all the same, and its memory stays, because
- * the function may still look at it.
+ * the function may still look at it, unless whoever closes or frees it later finds that they did.
  */
 #include "runtime/runtime.h"
 
@@ -325,6 +325,23 @@ static uint32_t left_ms(uint64_t deadline_ns)
     return deadline_ns > now ? (uint32_t)((deadline_ns - now) / 1000000u) + 1 : 1;
 }
 
+static uint64_t get_deadline_ns(uint32_t wait_ms)
+{
+    const agt_clock *clock = agt_clock_get_system();
+    return wait_ms == AGT_MS_NONE
+               ? UINT64_MAX
+               : clock->get_monotonic_ns(clock->ctx) + wait_ms * UINT64_C(1000000);
+}
+
+static agt_status leave_behind(agt_runtime *runtime, uint32_t stuck, agt_error *err)
+{
+    runtime->abandoned = true;
+    return agt__error_set(err, AGT_E_TIMEOUT, ORIGIN,
+                          "%u worker thread%s still inside a tool that does not return: the "
+                          "runtime is closed, its memory is not reclaimed",
+                          stuck, stuck == 1 ? " is" : "s are");
+}
+
 static agt_status close_once(agt_runtime *runtime, uint64_t deadline_ns, agt_error *err)
 {
     (void)pthread_mutex_lock(&runtime->idle_mutex);
@@ -340,13 +357,32 @@ static agt_status close_once(agt_runtime *runtime, uint64_t deadline_ns, agt_err
     pass_loop(runtime, deadline_ns); /* after the workers: their last word goes to the loop */
     agt_status status = agt__exporter_close(runtime->exporter, left_ms(deadline_ns), err);
     runtime->closed = true;
+    return stuck > 0 ? leave_behind(runtime, stuck, err) : status;
+}
+
+/* The functions that did not return may have done so by now. */
+static agt_status close_again(agt_runtime *runtime, uint64_t deadline_ns, agt_error *err)
+{
+    await_idle(runtime, deadline_ns);
+    uint32_t stuck =
+        runtime->workers != NULL ? agt__workers_close(runtime->workers, deadline_ns) : 0;
+    /* Callbacks of tasks may have been asked for since; the loop is not freed before them. */
+    pass_loop(runtime, get_deadline_ns(FREE_MS));
     if (stuck > 0) {
-        runtime->abandoned = true;
-        return agt__error_set(err, AGT_E_TIMEOUT, ORIGIN,
-                              "%u worker thread%s still inside a tool that does not return: the "
-                              "runtime is closed, its memory is not reclaimed",
-                              stuck, stuck == 1 ? " is" : "s are");
+        return leave_behind(runtime, stuck, err);
     }
+    runtime->abandoned = false;
+    return AGT_OK;
+}
+
+/* Close, waiting @wait_ms, or if somebody closed it already wait once more, @again_ms. */
+static agt_status close_within(agt_runtime *runtime, uint32_t wait_ms, uint32_t again_ms,
+                               agt_error *err)
+{
+    (void)pthread_mutex_lock(&runtime->close_mutex);
+    agt_status status = runtime->closed ? close_again(runtime, get_deadline_ns(again_ms), err)
+                                        : close_once(runtime, get_deadline_ns(wait_ms), err);
+    (void)pthread_mutex_unlock(&runtime->close_mutex);
     return status;
 }
 
@@ -363,20 +399,8 @@ agt_status agt_runtime_close(agt_runtime *runtime, uint32_t timeout_ms, agt_erro
         return agt__error_set(err, AGT_E_INVALID, ORIGIN,
                               "a runtime cannot be closed on its own loop thread");
     }
-    const agt_clock *clock = agt_clock_get_system();
     uint32_t wait_ms = timeout_ms != 0 ? timeout_ms : CLOSE_MS_DEFAULT;
-    uint64_t deadline = wait_ms == AGT_MS_NONE
-                            ? UINT64_MAX
-                            : clock->get_monotonic_ns(clock->ctx) + (uint64_t)wait_ms * 1000000u;
-    (void)pthread_mutex_lock(&runtime->close_mutex);
-    agt_status status = AGT_OK;
-    if (!runtime->closed) {
-        status = close_once(runtime, deadline, err);
-    } else {
-        pass_loop(runtime, deadline); /* callbacks of tasks may have been asked for since */
-    }
-    (void)pthread_mutex_unlock(&runtime->close_mutex);
-    return status;
+    return close_within(runtime, wait_ms, wait_ms, err);
 }
 
 agt_runtime *agt__runtime_ref(agt_runtime *runtime)
@@ -389,7 +413,7 @@ agt_runtime *agt__runtime_ref(agt_runtime *runtime)
 static void *bury(void *arg)
 {
     agt_runtime *runtime = arg;
-    (void)agt_runtime_close(runtime, FREE_MS, NULL);
+    (void)close_within(runtime, FREE_MS, 0, NULL);
     if (!runtime->abandoned) { /* else threads may still look at it: see the top */
         free_parts(runtime);
     }
@@ -423,8 +447,8 @@ void agt_runtime_free(agt_runtime *runtime)
     }
     if (agt__loop_is_current(runtime->loop)) {
         atomic_store_explicit(&runtime->closing, true, memory_order_release);
-    } else {
-        (void)agt_runtime_close(runtime, FREE_MS, NULL);
+    } else if (runtime->fork_generation == agt__fork_get_generation()) {
+        (void)close_within(runtime, FREE_MS, 0, NULL);
     }
     agt__runtime_unref(runtime);
 }

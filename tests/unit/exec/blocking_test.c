@@ -8,6 +8,7 @@
 #include "agent_sdk/exec.h"
 #include "base/random.h"
 #include "support/exec.h"
+#include "support/torture.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -130,6 +131,37 @@ static void abandoned_functions_hold_nobody_up(void **state)
     gate_open(&g); /* now it comes back, to nobody */
     assert_int_equal(agt_runtime_close(engine.runtime, AGT_MS_NONE, &err), AGT_OK);
     agt_test_engine_deinit(&engine);
+    gate_deinit(&g);
+}
+
+/* A runtime that was closed while a function did not return is reclaimed once it has. */
+static void closing_again_finds_who_came_back(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    agt_test_heap heap;
+    gate g;
+    agt_error err;
+    gate_init(&g);
+    agt_test_heap_init(&heap);
+    assert_int_equal(agt_test_engine_init(&engine, &heap.allocator, false, NULL), AGT_OK);
+    register_gate(&engine, &g, 20);
+    agt_graph *graph;
+    agt_call_id stuck;
+    agt_results *results;
+    assert_int_equal(agt_graph_new(engine.executor, NULL, &graph, NULL), AGT_OK);
+    assert_int_equal(agt_test_add_call(graph, "gate", "{}", &stuck), AGT_OK);
+    assert_int_equal(agt_graph_run(graph, NULL, &results, &err), AGT_OK);
+    agt_results_unref(results);
+    agt_graph_unref(graph);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(agt_runtime_close(engine.runtime, 1, &err), AGT_E_TIMEOUT);
+        assert_non_null(strstr(err.message, "1 worker thread is still inside a tool"));
+    }
+    gate_open(&g);
+    assert_int_equal(agt_runtime_close(engine.runtime, AGT_MS_NONE, &err), AGT_OK);
+    agt_test_engine_deinit(&engine);
+    agt_test_heap_deinit(&heap); /* nothing is left */
     gate_deinit(&g);
 }
 
@@ -376,6 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_many_as_workers_run_at_once),
         cmocka_unit_test(abandoned_functions_hold_nobody_up),
+        cmocka_unit_test(closing_again_finds_who_came_back),
         cmocka_unit_test(cancelled_functions_are_told),
         cmocka_unit_test(random_graphs_keep_their_order),
         cmocka_unit_test(random_graphs_keep_their_order_with_slots),

@@ -12,7 +12,8 @@
 
 enum {
     RUNS_DEFAULT = 20,
-    ID_BYTES = 16
+    ID_BYTES = 16,
+    TOKENS_BYTES = 2 * CLI_FIGURE_BYTES + 8
 };
 
 static cli_exit print_list_json(const agt_value *runs)
@@ -28,21 +29,33 @@ static cli_exit print_list_json(const agt_value *runs)
     return cli_json_print(builder, true);
 }
 
+/* Real tokens; "~" before simulated ones, which are never added to them. */
+static void write_tokens(char target[TOKENS_BYTES], uint64_t real, uint64_t simulated)
+{
+    char first[CLI_FIGURE_BYTES], second[CLI_FIGURE_BYTES];
+    cli_format_count(first, real);
+    cli_format_count(second, simulated);
+    bool shows_real = real > 0 || simulated == 0;
+    (void)snprintf(target, TOKENS_BYTES, "%s%s%s%s", shows_real ? first : "",
+                   real > 0 && simulated > 0 ? " + " : "", simulated > 0 ? "~" : "",
+                   simulated > 0 ? second : "");
+}
+
 static bool add_run(cli_table *table, const agt_value *run, bool is_unicode)
 {
-    char when[CLI_FIGURE_BYTES], took[CLI_FIGURE_BYTES] = "", tokens[CLI_FIGURE_BYTES],
+    char when[CLI_FIGURE_BYTES], took[CLI_FIGURE_BYTES] = "", tokens[TOKENS_BYTES],
                                  money[CLI_FIGURE_BYTES + 2], simulated[CLI_FIGURE_BYTES] = "",
                                  spans[CLI_FIGURE_BYTES], id[ID_BYTES];
     int64_t duration_ns = cli_int_of(run, "duration_ns", -1);
     int64_t simulated_nanousd = cli_int_of(run, "simulated_nanousd", 0);
     uint64_t used = (uint64_t)cli_int_of(run, "input_tokens", 0) +
-                    (uint64_t)cli_int_of(run, "output_tokens", 0) +
-                    (uint64_t)cli_int_of(run, "simulated_tokens", 0);
+                    (uint64_t)cli_int_of(run, "output_tokens", 0);
+    uint64_t estimated = (uint64_t)cli_int_of(run, "simulated_tokens", 0);
     cli_format_local_time(when, (uint64_t)cli_int_of(run, "start_unix_ns", 0));
     if (duration_ns >= 0) {
         cli_format_duration(took, (uint64_t)duration_ns, is_unicode);
     }
-    cli_format_count(tokens, used);
+    write_tokens(tokens, used, estimated);
     cli_format_count(spans, (uint64_t)cli_int_of(run, "spans", 0));
     char amount[CLI_FIGURE_BYTES];
     cli_format_money(amount, cli_int_of(run, "cost_nanousd", 0));

@@ -341,6 +341,7 @@ class History(CommandTest):
         out, _ = self.agent("trace")
         self.assertEqual(out.split()[:2], ["TRACE", "STARTED"])
         self.assertIn(trace[:12], out)
+        self.assertRegex(out, r" ~\d+ +\$0\.00")  # simulated tokens are no tokens
 
     def test_a_run_is_shown_as_a_tree(self):
         trace = self.json("run", "-q", self.path, "x")["trace_id"]

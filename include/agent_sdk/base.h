@@ -12,7 +12,10 @@
  *
  * Errors, the whole rule. Whatever can fail returns an `agt_status`: 0, or a negative code. Outputs
  * are written only on success. An optional last parameter `agt_error *err` is written only on
- * failure; it is a plain value of the caller and says what went wrong in one sentence.
+ * failure; it is a plain value of the caller and says what went wrong in one sentence. Where
+ * something that is needed is NULL the answer is AGT_E_INVALID. Questions about a value, a set of
+ * results, a reply or a verdict may be asked of NULL, which has nothing in it; other functions that
+ * return no status want an object that is there.
  *
  * Configurations are structs whose first member is `struct_size`. Zero means "the default" for
  * every other member. Write them with AGT_CONFIG:

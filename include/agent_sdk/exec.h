@@ -328,7 +328,7 @@ typedef struct agt_graph_config {
     size_t struct_size;
     const char *name; /* of the run, in traces; NULL = "graph"                    */
     int32_t batch;    /* agt_batch                                                */
-    uint32_t quorum;  /* for AGT_BATCH_QUORUM                                     */
+    uint32_t quorum;  /* for AGT_BATCH_QUORUM, 0 for the others                   */
     bool open;        /* may grow while it runs, until agt_graph_close()          */
     bool reserved[7];
 } agt_graph_config;
@@ -505,7 +505,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_executor_execute_parallel_start(
     agt_executor *executor, const agt_input *inputs, size_t input_count,
     const agt_call_options *options, agt_task **ret_task, agt_error *err);
 
-/** Figures of the last execute_parallel() of this executor. @return AGT_OK; AGT_E_NOT_FOUND */
+/** Figures of the last execute_parallel() of this executor. @return AGT_OK; AGT_E_NOT_FOUND;
+ * AGT_E_INVALID if struct_size of @ret_metrics was not set */
 AGT_API AGT_MUST_CHECK agt_status
 agt_executor_get_execution_metrics(agt_executor *executor, agt_execution_metrics *ret_metrics);
 

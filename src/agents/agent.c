@@ -78,6 +78,10 @@ static agt_status check_config(const agt_agent_config *config, agt_error *err)
         return agt__error_set(err, AGT_E_INVALID, origin,
                               "the name of an agent has at most %d bytes", name_bytes_max);
     }
+    if (config->limits.cost_max_nanousd < 0) {
+        return agt__error_set(err, AGT_E_INVALID, origin,
+                              "agent \"%s\": cost_max_nanousd is less than nothing", config->name);
+    }
     if (config->tools != NULL && config->tools[0] != NULL && config->executor == NULL) {
         return agt__error_set(err, AGT_E_INVALID, origin,
                               "agent \"%s\" has tools but no executor that knows them",
@@ -97,9 +101,11 @@ static agt_status find_tools(agt_agent *agent, const agt_agent_config *config, a
     for (size_t i = 0; i < agent->tool_count; i++) {
         agent->tools[i] = agt_executor_get_tool(config->executor, config->tools[i]);
         if (agent->tools[i] == NULL) {
+            const char *meant = agt__executor_suggest(config->executor, config->tools[i]);
             return agt__error_set(err, AGT_E_NOT_FOUND, origin,
-                                  "agent \"%s\": there is no tool \"%s\"", config->name,
-                                  config->tools[i]);
+                                  "agent \"%s\": there is no tool \"%s\"%s%s%s", config->name,
+                                  config->tools[i], meant != NULL ? "; did you mean \"" : "",
+                                  meant != NULL ? meant : "", meant != NULL ? "\"?" : "");
         }
         for (size_t k = 0; k < i; k++) {
             if (agent->tools[k] == agent->tools[i]) {

@@ -200,8 +200,8 @@ static void ask(agt__agent_run *run)
         return;
     }
     if (run->step >= agent->limits.steps_max) {
-        agt__agent_run_fail(run, AGT_E_LIMIT, "agent \"%s\" has no final answer after %u steps",
-                            agent->operation.name, run->step);
+        agt__agent_run_fail(run, AGT_E_LIMIT, "agent \"%s\" has no final answer after %u step%s",
+                            agent->operation.name, run->step, run->step == 1 ? "" : "s");
         return;
     }
     uint64_t input = agt__estimate_tokens(agent->request_bytes + run->bytes);
@@ -320,6 +320,15 @@ static void take_response(agt__agent_run *run, const agt_value *response)
     }
 }
 
+/* What is wrong with a model's answer does not say whose answer it was. */
+static void name_model(agt__agent_run *run)
+{
+    char why[300];
+    agt__copy_text(why, sizeof(why), run->error.message);
+    snprintf(run->error.message, sizeof(run->error.message), "model \"%s\": %s",
+             agt_model_get_name(run->agent->model), why);
+}
+
 static void read_response(agt__agent_run *run)
 {
     const agt_value *response = agt__graph_get_output(run->graph, run->request);
@@ -329,11 +338,8 @@ static void read_response(agt__agent_run *run)
         return;
     }
     if (outcome != AGT_OUTCOME_OK) {
-        char why[300];
         (void)agt__graph_get_error(run->graph, run->request, &run->error);
-        agt__copy_text(why, sizeof(why), run->error.message);
-        snprintf(run->error.message, sizeof(run->error.message), "model \"%s\": %s",
-                 agt_model_get_name(run->agent->model), why);
+        name_model(run);
         agt__agent_run_end(run, outcome);
         return;
     }
@@ -341,6 +347,9 @@ static void read_response(agt__agent_run *run)
     agt_status status =
         agt__response_check(run->allocator, response, run->step, &checked, &run->error);
     if (status != AGT_OK) {
+        if (status == AGT_E_MODEL) {
+            name_model(run);
+        }
         agt__agent_run_end(run, AGT_OUTCOME_ERROR);
         return;
     }

@@ -82,13 +82,22 @@ void agt_reply_unref(agt_reply *reply)
     }
 }
 
+/* NULL, the reply of a request that could not be made, has nothing in it. */
+static const agt_value *get_part(const agt_reply *reply, const char *key)
+{
+    return reply != NULL ? agt_value_get_member(reply->output, key) : NULL;
+}
+
 agt_outcome agt_reply_get_outcome(const agt_reply *reply)
 {
-    return reply->outcome;
+    return reply != NULL ? reply->outcome : AGT_OUTCOME_NONE;
 }
 
 agt_status agt_reply_get_error(const agt_reply *reply, agt_error *ret_error)
 {
+    if (reply == NULL) {
+        return AGT_E_INVALID;
+    }
     if (reply->outcome == AGT_OUTCOME_OK) {
         return AGT_OK;
     }
@@ -101,18 +110,18 @@ agt_status agt_reply_get_error(const agt_reply *reply, agt_error *ret_error)
 
 const char *agt_reply_get_text(const agt_reply *reply)
 {
-    const char *text = agt_value_get_string(agt_value_get_member(reply->output, "text"), NULL);
+    const char *text = agt_value_get_string(get_part(reply, "text"), NULL);
     return text != NULL ? text : "";
 }
 
 const agt_value *agt_reply_get_value(const agt_reply *reply)
 {
-    return agt_value_get_member(reply->output, "value");
+    return get_part(reply, "value");
 }
 
 const char *agt_reply_get_agent(const agt_reply *reply)
 {
-    return reply->agent;
+    return reply != NULL ? reply->agent : "";
 }
 
 double agt_reply_get_confidence(const agt_reply *reply)
@@ -141,7 +150,7 @@ static int64_t get_money(const agt_value *object, const char *key)
 
 void agt_reply_get_costs(const agt_reply *reply, agt_costs *ret_costs)
 {
-    const agt_value *costs = agt_value_get_member(reply->output, "costs");
+    const agt_value *costs = get_part(reply, "costs");
     agt_costs own = {
         .struct_size = sizeof(own),
         .total_nanousd = get_money(costs, "total_nanousd"),
@@ -159,18 +168,18 @@ void agt_reply_get_costs(const agt_reply *reply, agt_costs *ret_costs)
 
 uint32_t agt_reply_get_steps(const agt_reply *reply)
 {
-    return (uint32_t)get_count(reply->output, "steps");
+    return reply != NULL ? (uint32_t)get_count(reply->output, "steps") : 0;
 }
 
 uint32_t agt_reply_get_tool_calls(const agt_reply *reply)
 {
-    return (uint32_t)get_count(reply->output, "tool_calls");
+    return reply != NULL ? (uint32_t)get_count(reply->output, "tool_calls") : 0;
 }
 
 agt_span_context agt_reply_get_span(const agt_reply *reply)
 {
     agt_span_context context = {0};
-    const char *text = agt__value_member_text(reply->output, "span", NULL);
+    const char *text = agt_value_get_string(get_part(reply, "span"), NULL);
     if (text == NULL || agt_span_context_from_traceparent(text, &context) != AGT_OK) {
         context = (agt_span_context){0};
     }

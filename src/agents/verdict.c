@@ -272,27 +272,27 @@ agt_status agt_pool_consensus_vote(agt_pool *pool, const agt_replies *replies, a
 
 const agt_value *agt_verdict_get_value(const agt_verdict *verdict)
 {
-    return verdict->value;
+    return verdict != NULL ? verdict->value : NULL;
 }
 
 double agt_verdict_get_number(const agt_verdict *verdict)
 {
-    return verdict->number;
+    return verdict != NULL ? verdict->number : (double)NAN;
 }
 
 double agt_verdict_get_confidence(const agt_verdict *verdict)
 {
-    return verdict->confidence;
+    return verdict != NULL ? verdict->confidence : 0;
 }
 
 bool agt_verdict_is_tie(const agt_verdict *verdict)
 {
-    return verdict->tie;
+    return verdict != NULL ? verdict->tie : false;
 }
 
 const agt_value *agt_verdict_get_details(const agt_verdict *verdict)
 {
-    return verdict->details;
+    return verdict != NULL ? verdict->details : NULL;
 }
 
 void agt_verdict_free(agt_verdict *verdict)

@@ -142,7 +142,7 @@ static agt_status add_item(const batch *wanted, agt__batch_item *item, const add
 {
     agt_graph *graph = wanted->graph;
     if (spec->strict && agt_executor_get_tool(graph->executor, item->tool) == NULL) {
-        return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN, "there is no tool \"%s\"", item->tool);
+        return agt__executor_refuse_unknown(graph->executor, item->tool, AGT_E_NOT_FOUND, err);
     }
     agt_status status =
         item->known != NULL
@@ -311,7 +311,7 @@ agt_status agt_executor_execute_parallel(agt_executor *executor, const agt_input
 agt_status agt_executor_get_execution_metrics(agt_executor *executor,
                                               agt_execution_metrics *ret_metrics)
 {
-    if (executor == NULL || ret_metrics == NULL) {
+    if (executor == NULL || ret_metrics == NULL || ret_metrics->struct_size == 0) {
         return AGT_E_INVALID;
     }
     (void)pthread_mutex_lock(&executor->mutex);

@@ -85,8 +85,8 @@ bool agt__call_has_plain_extra(const agt__call *call)
 
 static agt_outcome refuse_unknown_tool(const agt__call *call, agt_error *err)
 {
-    (void)agt__error_set(err, AGT_E_REJECTED, ORIGIN, "there is no tool \"%s\"",
-                         call->extra->unknown_tool);
+    (void)agt__executor_refuse_unknown(call->graph->executor, call->extra->unknown_tool,
+                                       AGT_E_REJECTED, err);
     return AGT_OUTCOME_REJECTED;
 }
 

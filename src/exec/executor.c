@@ -16,7 +16,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define ORIGIN             "exec"
+#define ORIGIN "exec"
+
+/* Tools that are looked at for one that was meant: it happens on the loop. */
+#define SUGGEST_MAX        256
 #define TIMEOUT_MS_DEFAULT 30000u
 #define NAME_MAX_BYTES     64u
 
@@ -322,6 +325,31 @@ agt_tool *agt_executor_get_tool(agt_executor *executor, const char *name)
     agt_tool *tool = agt__map_get(&executor->tools, name);
     (void)pthread_mutex_unlock(&executor->mutex);
     return tool;
+}
+
+const char *agt__executor_suggest(agt_executor *executor, const char *name)
+{
+    const char *names[2]; /* the nearest so far, and the next */
+    size_t found = 0;
+    (void)pthread_mutex_lock(&executor->mutex);
+    for (size_t i = 0; i < executor->tools.count && i < SUGGEST_MAX; i++) {
+        const agt_tool *tool = executor->tools.entries[i].value;
+        names[found] = tool->name;
+        names[0] = agt_names_suggest(name, names, found + 1);
+        found = names[0] != NULL ? 1 : 0;
+    }
+    (void)pthread_mutex_unlock(&executor->mutex);
+    return found > 0 ? names[0] : NULL;
+}
+
+agt_status agt__executor_refuse_unknown(agt_executor *executor, const char *name, agt_status status,
+                                        agt_error *err)
+{
+    const char *meant = executor != NULL ? agt__executor_suggest(executor, name) : NULL;
+    return meant == NULL
+               ? agt__error_set(err, status, ORIGIN, "there is no tool \"%s\"", name)
+               : agt__error_set(err, status, ORIGIN,
+                                "there is no tool \"%s\"; did you mean \"%s\"?", name, meant);
 }
 
 size_t agt_executor_get_tool_count(agt_executor *executor)

@@ -45,6 +45,10 @@ static agt_status check_config(const agt_graph_config *config, agt_error *err)
         return agt__error_set(err, AGT_E_INVALID, ORIGIN,
                               "AGT_BATCH_QUORUM needs a quorum of at least 1");
     }
+    if (config->batch != AGT_BATCH_QUORUM && config->quorum != 0) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN, "a quorum of %u without AGT_BATCH_QUORUM",
+                              config->quorum);
+    }
     return AGT_OK;
 }
 

@@ -157,6 +157,13 @@ agt_status agt__executor_register_operation(agt_executor *executor, const char *
                                             const agt__operation_table *table,
                                             const agt_tool_config *config, agt_error *err);
 
+/** The tool that @name most likely was meant to be; NULL if none is near. As long as @executor. */
+const char *agt__executor_suggest(agt_executor *executor, const char *name);
+/** @return @status: there is no tool of that name, and which one may be meant. @executor: or NULL
+ */
+agt_status agt__executor_refuse_unknown(agt_executor *executor, const char *name, agt_status status,
+                                        agt_error *err);
+
 /** What a call of @tool costs: cost_nanousd of its configuration. */
 int64_t agt__tool_get_cost_nanousd(const agt_tool *tool);
 

@@ -72,6 +72,9 @@ void *agt_tool_call_get_user_data(const agt_tool_call *call)
 agt_status agt_tool_call_get_key(const agt_tool_call *call, char ret_key[65])
 {
     static const char digits[] = "0123456789abcdef";
+    if (call == NULL || ret_key == NULL) {
+        return AGT_E_INVALID;
+    }
     agt__blocking *blocking = blocking_of(call);
     uint8_t key[32];
     if (blocking != NULL) {
@@ -138,6 +141,9 @@ static agt_status sleep_simulated(agt_tool_call *call, uint64_t ns)
 
 agt_status agt_tool_call_sleep(agt_tool_call *call, uint32_t ms)
 {
+    if (call == NULL) {
+        return AGT_E_INVALID;
+    }
     if (call->graph->runtime->simulated && call->operation->mode == AGT_TOOL_BLOCKING) {
         return sleep_simulated(call, (uint64_t)ms * 1000000u);
     }
@@ -167,8 +173,9 @@ static void fire_resume(agt__timer *timer)
 agt_status agt_tool_call_resume_after(agt_tool_call *call, uint32_t ms,
                                       void (*fn)(agt_tool_call *call, void *user_data))
 {
-    agt__loop *loop = call->graph->runtime->loop;
-    if (fn == NULL || call->operation->mode != AGT_TOOL_ASYNC || !agt__loop_is_current(loop)) {
+    agt__loop *loop = call != NULL ? call->graph->runtime->loop : NULL;
+    if (call == NULL || fn == NULL || call->operation->mode != AGT_TOOL_ASYNC ||
+        !agt__loop_is_current(loop)) {
         return AGT_E_INVALID;
     }
     if (call->call == NULL) {

@@ -57,6 +57,9 @@ agt_status agt_budget_new(const agt_allocator *allocator, const agt_budget_confi
     if (status != AGT_OK) {
         return status;
     }
+    if (ret_budget == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "ret_budget is NULL");
+    }
     if (own.limit_nanousd < 0) {
         return agt__error_set(err, AGT_E_INVALID, origin, "a budget cannot be less than nothing");
     }

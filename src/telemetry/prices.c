@@ -248,6 +248,9 @@ static agt_status add_table(agt_prices *prices, agt_error *err)
 agt_status agt_prices_new(const agt_allocator *allocator, const agt_value *document,
                           agt_prices **ret_prices, agt_error *err)
 {
+    if (ret_prices == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "ret_prices is NULL");
+    }
     agt_prices *prices = agt__calloc(allocator, 1, sizeof(*prices));
     if (prices == NULL) {
         return agt__error_nomem(err, origin);

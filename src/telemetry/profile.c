@@ -264,8 +264,9 @@ static bool allocate_work(work *own, const agt_allocator *allocator, size_t coun
 agt_status agt_profile_new(const agt_allocator *allocator, const agt_profile_node *nodes,
                            size_t count, agt_profile **ret_profile, agt_error *err)
 {
-    if ((nodes == NULL && count > 0) || count > SIZE_MAX / 2 / sizeof(child)) {
-        return agt__error_set(err, AGT_E_INVALID, origin, "no nodes, or too many");
+    if (ret_profile == NULL || (nodes == NULL && count > 0) ||
+        count > SIZE_MAX / 2 / sizeof(child)) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "no nodes, or too many; or no result");
     }
     work own;
     agt_profile *profile =

@@ -19,6 +19,7 @@ static void refuses_bad_configurations(void **state)
     agt_value *bad_schema = agt_test_value(NULL, "{\"type\": \"nothing\"}");
     const char *unknown[] = {"inline", "nobody", NULL};
     const char *twice[] = {"inline", "async", "inline", NULL};
+    const char *misspelt[] = {"inlin", NULL};
     char long_name[200];
     memset(long_name, 'x', sizeof(long_name) - 1);
     long_name[sizeof(long_name) - 1] = '\0';
@@ -43,6 +44,12 @@ static void refuses_bad_configurations(void **state)
         {AGT_CONFIG(agt_agent_config, .name = "a", .model = model, .executor = engine.executor,
                     .tools = twice),
          AGT_E_INVALID, "names tool \"inline\" twice"},
+        {AGT_CONFIG(agt_agent_config, .name = "a", .model = model, .executor = engine.executor,
+                    .tools = misspelt),
+         AGT_E_NOT_FOUND, "there is no tool \"inlin\"; did you mean \"inline\"?"},
+        {AGT_CONFIG(agt_agent_config, .name = "a", .model = model,
+                    .limits = {.cost_max_nanousd = -1}),
+         AGT_E_INVALID, "agent \"a\": cost_max_nanousd is less than nothing"},
         {AGT_CONFIG(agt_agent_config, .name = "a", .model = model, .output_schema = bad_schema),
          AGT_E_SCHEMA, ""},
     };

@@ -118,7 +118,7 @@ static void failures_are_results(void **state)
                      NULL, NULL);
     agt_test_expect_reply(reply, AGT_OUTCOME_OK, "");
     assert_string_equal(agt_reply_get_text(reply),
-                        "error: agent \"weak\" has no final answer after 1 steps");
+                        "error: agent \"weak\" has no final answer after 1 step");
     assert_true(agt_test_spans_find(&spans, "invoke_agent weak", NULL)->is_error);
     agt_reply_unref(reply);
 }

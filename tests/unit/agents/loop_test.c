@@ -296,7 +296,7 @@ static void odd_responses_are_errors(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"null", "the response: expected an object, found null"},
+        {"null", "model \"odd\": the response: expected an object, found null"},
         {"{\"parts\": [5]}", "no object with a type"},
         {"{\"parts\": [{\"type\": \"tool_call\"}]}", "without a name"},
     };

@@ -91,6 +91,24 @@ static void says_little_when_there_is_little(void **state)
     agt_reply_unref(NULL);
 }
 
+/* Who did not look whether there is a reply reads one in which there is nothing. */
+static void no_reply_says_nothing(void **state)
+{
+    (void)state;
+    agt_costs costs = AGT_CONFIG(agt_costs, .calls = 77);
+    agt_reply_get_costs(NULL, &costs);
+    assert_int_equal(costs.calls, 0);
+    agt_span_context span = agt_reply_get_span(NULL);
+    assert_false(agt_span_context_is_valid(&span));
+    assert_int_equal(agt_reply_get_outcome(NULL), AGT_OUTCOME_NONE);
+    assert_int_equal(agt_reply_get_error(NULL, NULL), AGT_E_INVALID);
+    assert_string_equal(agt_reply_get_text(NULL), "");
+    assert_string_equal(agt_reply_get_agent(NULL), "");
+    assert_null(agt_reply_get_value(NULL));
+    assert_true(agt_reply_get_confidence(NULL) == -1);
+    assert_int_equal(agt_reply_get_steps(NULL) + agt_reply_get_tool_calls(NULL), 0);
+}
+
 static void collects_replies(void **state)
 {
     (void)state;
@@ -141,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_everything),
         cmocka_unit_test(says_little_when_there_is_little),
+        cmocka_unit_test(no_reply_says_nothing),
         cmocka_unit_test(collects_replies),
         cmocka_unit_test(only_agents_make_replies),
     };

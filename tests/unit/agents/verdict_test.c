@@ -139,6 +139,10 @@ static void says_when_nobody_votes(void **state)
                      AGT_E_INVALID);
     assert_null(vote((agt_vote)7, NULL, AGT_E_INVALID, &err));
     agt_verdict_free(NULL);
+    assert_null(agt_verdict_get_value(NULL));
+    assert_null(agt_verdict_get_details(NULL));
+    assert_true(isnan(agt_verdict_get_number(NULL)));
+    assert_true(agt_verdict_get_confidence(NULL) == 0 && !agt_verdict_is_tie(NULL));
 }
 
 static void needs_no_pool(void **state)

@@ -60,6 +60,8 @@ static void independent_calls_run_at_once(void **state)
     agt_test_expect(results, 2, AGT_OUTCOME_ERROR, "no");
     agt_test_expect_output(results, 3, "{}");
     assert_int_equal(agt_executor_get_execution_metrics(engine.executor, &metrics), AGT_OK);
+    agt_execution_metrics no_size = {0};
+    assert_int_equal(agt_executor_get_execution_metrics(engine.executor, &no_size), AGT_E_INVALID);
     assert_int_equal(metrics.wall_ns, 50 * MS);
     assert_int_equal(metrics.calls, 4);
     assert_int_equal(metrics.failed, 1);
@@ -170,7 +172,10 @@ static void what_makes_no_sense_is_refused(void **state)
     depend(&engine, "inline", "async");
     static const char *const unknown[][2] = {{"async", "{}"}, {"nobody", "{}"}};
     assert_int_equal(execute(&engine, unknown, 2, &results, &err), AGT_E_NOT_FOUND);
-    assert_non_null(strstr(err.message, "\"nobody\""));
+    assert_string_equal(err.message, "there is no tool \"nobody\"");
+    static const char *const misspelt[][2] = {{"asinc", "{}"}};
+    assert_int_equal(execute(&engine, misspelt, 1, &results, &err), AGT_E_NOT_FOUND);
+    assert_string_equal(err.message, "there is no tool \"asinc\"; did you mean \"async\"?");
     static const char *const twice[][2] = {{"async", "{}"}, {"async", "{}"}, {"inline", "{}"}};
     assert_int_equal(execute(&engine, twice, 3, &results, &err), AGT_E_INVALID);
     assert_non_null(strstr(err.message, "of which there are two calls"));

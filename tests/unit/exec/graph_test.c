@@ -33,6 +33,8 @@ static void bad_graphs_are_refused(void **state)
     assert_int_equal(agt_graph_new(engine.executor, &config, &graph, &err), AGT_E_INVALID);
     config.batch = AGT_BATCH_QUORUM;
     assert_int_equal(agt_graph_new(engine.executor, &config, &graph, &err), AGT_E_INVALID);
+    config = AGT_CONFIG(agt_graph_config, .quorum = 3);
+    assert_int_equal(agt_graph_new(engine.executor, &config, &graph, &err), AGT_E_INVALID);
     config.struct_size = 1;
     assert_int_equal(agt_graph_new(engine.executor, &config, &graph, &err), AGT_E_INVALID);
     assert_int_equal(agt_graph_new(NULL, NULL, &graph, &err), AGT_E_INVALID);

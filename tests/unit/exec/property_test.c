@@ -145,7 +145,8 @@ static uint64_t get_critical_path(const plan *graph)
 static agt_graph *build(agt_test_engine *engine, const plan *graph)
 {
     agt_graph_config config =
-        AGT_CONFIG(agt_graph_config, .batch = (int32_t)graph->batch, .quorum = graph->quorum);
+        AGT_CONFIG(agt_graph_config, .batch = (int32_t)graph->batch,
+                   .quorum = graph->batch == AGT_BATCH_QUORUM ? graph->quorum : 0);
     agt_graph *built = agt_test_new_graph(engine, &config);
     for (uint32_t i = 0; i < graph->count; i++) {
         const node *one = &graph->nodes[i];

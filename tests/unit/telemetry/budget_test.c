@@ -203,6 +203,7 @@ static void test_bad_arguments(void **state)
     assert_int_equal(agt_budget_new(NULL, &config, &budget, &err), AGT_E_INVALID);
     config = AGT_CONFIG(agt_budget_config, .limit_nanousd = -1);
     assert_int_equal(agt_budget_new(NULL, &config, &budget, &err), AGT_E_INVALID);
+    assert_int_equal(agt_budget_new(NULL, NULL, NULL, &err), AGT_E_INVALID);
     assert_int_equal(agt_budget_new(NULL, NULL, &budget, &err), AGT_OK); /* no limits at all */
     agt_budget_amount amount = {-1, 0, 0};
     assert_int_equal(agt_budget_reserve(budget, &amount, &err), AGT_E_INVALID);

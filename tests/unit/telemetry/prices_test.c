@@ -209,6 +209,7 @@ static void test_the_shipped_table(void **state)
 static void test_bad_documents(void **state)
 {
     (void)state;
+    assert_int_equal(agt_prices_new(NULL, NULL, NULL, NULL), AGT_E_INVALID);
     static const struct {
         const char *text;
         agt_status status;

@@ -160,6 +160,7 @@ static void test_bad_trees(void **state)
     const agt_profile_node backwards[] = {{"x", 2, 1, NONE}};
     assert_int_equal(agt_profile_new(NULL, backwards, 1, &profile, &err), AGT_E_INVALID);
     assert_int_equal(agt_profile_new(NULL, NULL, 1, &profile, &err), AGT_E_INVALID);
+    assert_int_equal(agt_profile_new(NULL, NULL, 0, NULL, &err), AGT_E_INVALID);
     assert_null(profile);
 }
 

@@ -8,6 +8,7 @@
  *      "messages": [{"role": "user"|"assistant"|"tool", "parts": [PART, …]}, …],
  *      "tools": [{"name": "…", "description": "…", "input_schema": {…}}, …],
  *      "tool_choice": "auto"|"none"|"required"|{"name": "…"},      "auto" if it is left out
+ *      "parallel_tool_calls": false,   one call a turn at most, where a provider can be told so
  *      "output_schema": {…},           the typed final answer, if one is wanted
  *      "max_output_tokens": n,
  *      "agent": "…", "step": n,        who asks, and for which time in this run, from 1

@@ -503,7 +503,9 @@ class RepoReviewTest(unittest.TestCase):
             output, _ = process.communicate(timeout=TIMEOUT_S)
             self.assertEqual(process.returncode, -number)
             self.assertEqual(output, b"")
-            self.assertEqual(list(self.temporary.iterdir()), [])
+            # ThreadSanitizer leaves a file of its own in a process that a signal ends early.
+            left = [path for path in self.temporary.iterdir() if not path.name.startswith("tsan.")]
+            self.assertEqual(left, [])
             self.assertEqual(find_processes(repo), [])
 
     def test_wrong_command_lines(self):

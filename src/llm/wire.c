@@ -28,6 +28,7 @@ enum {
  */
 
 static const agt__wire *const formats[] = {
+    &agt__wire_anthropic,
     &agt__wire_openai,
     &agt__wire_openai_responses,
     NULL,

@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 typedef struct agt_executor agt_executor;   /* reference-counted; @threads any                   */
+typedef struct agt_approval agt_approval;   /* a question; @threads any                          */
 typedef struct agt_tool agt_tool;           /* belongs to its executor                           */
 typedef struct agt_tool_call agt_tool_call; /* one attempt to run a tool                         */
 typedef struct agt_graph agt_graph;         /* one thread at a time until it is started          */
@@ -295,6 +296,86 @@ AGT_API void agt_tool_call_on_cancel(agt_tool_call *call,
  * @threads any
  */
 AGT_API void agt_tool_complete(agt_tool_call *call, agt_status status, const agt_value *output);
+
+/* ---- approval ------------------------------------------------------------------------------ */
+
+/** What is to become of a call that wants to start. */
+typedef enum agt_decision {
+    AGT_DECISION_ASK = 0, /* somebody has to say                                                  */
+    AGT_DECISION_ALLOW = 1,
+    AGT_DECISION_DENY = 2 /* the call ends with outcome denied                                    */
+} agt_decision;
+
+/** Which effects a rule is about: sums of these. */
+enum {
+    AGT_APPROVAL_EFFECT = 1 << AGT_EFFECT_EFFECT,
+    AGT_APPROVAL_PURE = 1 << AGT_EFFECT_PURE,
+    AGT_APPROVAL_IDEMPOTENT = 1 << AGT_EFFECT_IDEMPOTENT
+};
+
+typedef struct agt_approval_rule {
+    size_t struct_size;
+    const char *tool; /* its name, in which `*` stands for any characters; NULL = any           */
+    uint32_t effects; /* AGT_APPROVAL_…; 0 = any                                                */
+    int32_t decision; /* agt_decision                                                           */
+} agt_approval_rule;
+
+/**
+ * Which tools may run. The first rule that fits a call decides; where none does, tools of effect
+ * AGT_EFFECT_EFFECT are asked for, and all others run. Agents and models are not tools: what an
+ * agent does with its tools is asked for.
+ */
+typedef struct agt_approval_config {
+    size_t struct_size;
+    const agt_approval_rule *rules; /* copied                                                     */
+    size_t rules_count;
+    /**
+     * Somebody is to be asked, once per call. Answer it with agt_approval_answer(), now or at any
+     * later time. On the loop thread; must not wait. NULL = what is asked for is denied.
+     */
+    void (*ask)(void *user_data, agt_approval *approval);
+    void *user_data;
+    const agt_value *pins; /* tools approved for good: what agt_executor_get_pins() gave; NULL    */
+} agt_approval_config;
+
+/**
+ * Have calls of @executor approved. Before it runs anything; again replaces what was set.
+ *
+ * @param config  NULL: nothing is asked any more
+ * @return AGT_OK; AGT_E_INVALID, naming the rule; AGT_E_TYPE for pins of another shape; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_executor_set_approval(agt_executor *executor,
+                                                            const agt_approval_config *config,
+                                                            agt_error *err);
+
+/**
+ * What was approved for good: {"TOOL": "HASH OF ITS DEFINITION", …}. A tool whose definition (kind,
+ * description, schema of its input, command line or URL) is another one later is asked for again.
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_executor_get_pins(agt_executor *executor,
+                                                        agt_value **ret_pins);
+
+/* Who is asked sees this, until it was answered; all borrowed. */
+AGT_API const char *agt_approval_get_tool(const agt_approval *approval);
+AGT_API const char *agt_approval_get_description(const agt_approval *approval); /* "" if none    */
+AGT_API const agt_value *agt_approval_get_input(const agt_approval *approval);
+/** Whose call it is; NULL = nobody's in particular. */
+AGT_API const char *agt_approval_get_agent(const agt_approval *approval);
+/** The tool was approved for good, but its definition is another one now. */
+AGT_API bool agt_approval_is_changed(const agt_approval *approval);
+/** Whether the call has ended meanwhile, so that nobody waits for the answer. */
+AGT_API bool agt_approval_is_over(const agt_approval *approval);
+
+/**
+ * Answer it: exactly once, also if the call is over. @approval is gone afterwards.
+ *
+ * @param decision  AGT_DECISION_ALLOW; anything else denies
+ * @param for_good  this tool, as it is defined now, need not be asked for again (ALLOW), or is
+ *                  denied from here on (DENY)
+ * @param reason    shown to the model in the outcome of a denied call; NULL = none
+ */
+AGT_API void agt_approval_answer(agt_approval *approval, agt_decision decision, bool for_good,
+                                 const char *reason);
 
 /* ---- graphs -------------------------------------------------------------------------------- */
 

@@ -9,8 +9,8 @@
  * agt__call_wake() lets it go on from there. A parked call holds no grant: probe comes before take,
  * and whatever was taken is given back if a later stage says no.
  *
- * Stages are numbered: first budget, retry and fallback, which every graph has; then those of the
- * executor in the order in which they were added.
+ * Stages are numbered: first approval, budget, retry and fallback, which every graph has; then
+ * those of the executor in the order in which they were added.
  */
 #include "base/assert.h"
 #include "base/error.h"
@@ -583,6 +583,8 @@ void agt__doors_cancel_parked(agt_graph *graph)
 agt__policy *agt__graph_get_policy(const agt_graph *graph, size_t index)
 {
     switch (index) {
+    case AGT__STAGE_APPROVAL:
+        return agt__policy_get_approval();
     case AGT__STAGE_BUDGET:
         return agt__policy_get_budget();
     case AGT__STAGE_RETRY:

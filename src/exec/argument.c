@@ -220,3 +220,14 @@ agt_status agt__argument_write(const agt__argument *argument, const agt_value *i
     }
     return target->status == AGT_OK ? AGT_OK : agt__error_nomem(err, ORIGIN);
 }
+
+void agt__argument_define(const agt__argument *argument, agt__buffer *text)
+{
+    for (size_t i = 0; i < argument->count; i++) {
+        const agt__argument_part *part = &argument->parts[i];
+        agt__buffer_add_char(text, part->is_optional ? '?' : part->is_member ? '{' : '=');
+        agt__buffer_add(text, part->text, part->length);
+        agt__buffer_add_char(text, '\0');
+    }
+    agt__buffer_add_char(text, '\n');
+}

@@ -58,4 +58,7 @@ bool agt__argument_is_left_out(const agt__argument *argument, const agt_value *i
 agt_status agt__argument_write(const agt__argument *argument, const agt_value *input,
                                agt__argument_mode mode, agt__buffer *target, agt_error *err);
 
+/** Append what the argument says, so that two that mean different things differ. */
+void agt__argument_define(const agt__argument *argument, agt__buffer *text);
+
 #endif

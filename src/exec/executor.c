@@ -56,6 +56,7 @@ static void free_executor(agt_executor *executor)
             executor->policies[i]->table->destroy(executor->policies[i]);
         }
     }
+    agt__approvals_free(executor->approvals);
     agt__free(executor->allocator, executor->dependencies);
     agt_budget_unref(executor->budget);
     (void)pthread_mutex_destroy(&executor->mutex);

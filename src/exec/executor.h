@@ -40,6 +40,7 @@ struct agt_executor {
     uint32_t timeout_ms;
     agt_budget *budget; /* referenced; NULL = none */
     agt__journal *journal;
+    struct agt__approvals *approvals; /* NULL = nothing is asked for */
     agt__policy *policies[AGT__POLICIES_MAX];
     size_t policy_count;
 
@@ -51,6 +52,13 @@ struct agt_executor {
     agt_execution_metrics last; /* of the last execute_parallel */
     bool has_last;
 };
+
+/* Who may run what: policy_approval.c. */
+typedef struct agt__approvals agt__approvals;
+void agt__approvals_free(agt__approvals *approvals);
+
+/** The hash of a tool's definition in hexadecimal digits. @return AGT_OK; AGT_E_NOMEM */
+agt_status agt__tool_get_definition(const agt_tool *tool, char ret_hash[65]);
 
 /**
  * Make and register a tool of @size bytes (agt_tool first, the rest zero).

@@ -10,6 +10,7 @@
 #define AGT_EXEC_OPERATION_H
 
 #include "agent_sdk/exec.h"
+#include "base/buffer.h"
 #include "telemetry/tracer.h"
 
 typedef struct agt__operation agt__operation;
@@ -53,6 +54,10 @@ struct agt__operation_table {
      * thread that settles. Only for calls of which an attempt was started. NULL = nothing.
      */
     void (*finish)(agt_tool_call *call, agt_span *span, agt_budget_amount *ret_actual);
+
+    /* What defines the operation beside kind, name, description and schema (a command line, a URL):
+     * as text, for the hash by which it is recognised. NULL = nothing. */
+    void (*define)(const agt__operation *operation, agt__buffer *text);
 
     /* The last reference to the operation is gone. */
     void (*destroy)(agt__operation *operation);

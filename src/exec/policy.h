@@ -75,6 +75,7 @@ struct agt__policy { /* first member of every policy */
 
 /* Stages of every graph; those of its executor follow. */
 enum {
+    AGT__STAGE_APPROVAL, /* first: who waits for a person holds nothing */
     AGT__STAGE_BUDGET,
     AGT__STAGE_RETRY,
     AGT__STAGE_FALLBACK,
@@ -129,6 +130,8 @@ agt_status agt__policy_new_slots(const agt_allocator *allocator, uint32_t parall
 /** The budget of each call's options: reserve the estimate, settle what it really cost. It has no
  * state of its own and is the first stage of every graph. */
 agt__policy *agt__policy_get_budget(void);
+/** Whether somebody lets the call run, as the executor's agt__approvals say. No state but those. */
+agt__policy *agt__policy_get_approval(void);
 /** Another attempt, as the operation's recovery says. No state of its own either. */
 agt__policy *agt__policy_get_retry(void);
 /** The operation's fallback in its place, once there is no other attempt. Nor this one. */

@@ -67,6 +67,6 @@ static const agt__policy_table budget_table = {
 agt__policy *agt__policy_get_budget(void)
 {
     /* Never written to: a policy without state. */
-    static agt__policy budget = {.table = &budget_table, .index = 0};
+    static agt__policy budget = {.table = &budget_table, .index = AGT__STAGE_BUDGET};
     return &budget;
 }

@@ -125,7 +125,8 @@ static void use_executor(agt_graph *graph)
     }
     graph->traced = !agt__tracer_is_silent(graph->runtime->tracer);
     graph->plain = graph->options.given.budget == NULL &&
-                   (executor == NULL || (executor->policy_count == 0 && executor->journal == NULL));
+                   (executor == NULL || (executor->policy_count == 0 && executor->journal == NULL &&
+                                         executor->approvals == NULL));
 }
 
 const char *agt__graph_get_run_name(const agt_graph *graph)

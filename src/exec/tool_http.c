@@ -380,8 +380,16 @@ static void destroy_http(agt__operation *operation)
     agt__free(allocator, tool);
 }
 
+static void define_http(const agt__operation *operation, agt__buffer *text)
+{
+    const http_tool *tool = (const http_tool *)(const void *)operation;
+    agt__buffer_add(text, tool->method, strlen(tool->method) + 1);
+    agt__argument_define(&tool->url, text);
+}
+
 static const agt__operation_table http_table = {
     .kind = "http",
+    .define = define_http,
     .start = start_http,
     .cancel = cancel_http,
     .estimate = agt__tool_estimate,

@@ -488,8 +488,18 @@ static void destroy_process(agt__operation *operation)
     agt__free(allocator, tool);
 }
 
+static void define_process(const agt__operation *operation, agt__buffer *text)
+{
+    const process_tool *tool = (const process_tool *)(const void *)operation;
+    for (size_t i = 0; i < tool->argument_count; i++) {
+        agt__argument_define(&tool->arguments[i], text);
+    }
+    agt__buffer_add_text(text, tool->cwd != NULL ? tool->cwd : "");
+}
+
 static const agt__operation_table process_table = {
     .kind = "process",
+    .define = define_process,
     .start = start_process,
     .cancel = cancel_process,
     .estimate = agt__tool_estimate,

@@ -109,10 +109,16 @@ void agt__loop_free(agt__loop *loop)
 void agt__loop_post(agt__loop *loop, agt__job *job)
 {
     AGT_DEBUG_ASSERT(job->run != NULL);
-    (void)agt__mpsc_push(&loop->jobs, &job->node);
-    if (!loop->simulated) {
-        agt__loop_event_wake(loop);
+    if (loop->simulated || agt__loop_event_is_current(loop)) {
+        (void)agt__mpsc_push(&loop->jobs, &job->node);
+        return;
     }
+    /* What is posted may be the last thing that keeps the loop from being freed: it may run, and
+     * somebody free the loop, before this thread has woken it. */
+    (void)atomic_fetch_add_explicit(&loop->posting, 1, memory_order_relaxed);
+    (void)agt__mpsc_push(&loop->jobs, &job->node);
+    agt__loop_event_wake(loop);
+    (void)atomic_fetch_sub_explicit(&loop->posting, 1, memory_order_release);
 }
 
 bool agt__loop_is_current(const agt__loop *loop)

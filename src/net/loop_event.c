@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -277,5 +278,8 @@ void agt__loop_event_stop(agt__loop *loop)
 {
     agt__loop_post(loop, &loop->event->stop_job);
     (void)pthread_join(loop->event->thread, NULL);
+    while (atomic_load_explicit(&loop->posting, memory_order_acquire) != 0) {
+        (void)sched_yield(); /* between a push and the end of a write: soon over */
+    }
     free_event(loop);
 }

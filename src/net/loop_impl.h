@@ -36,6 +36,7 @@ struct agt__loop {
     agt__loop_sim sim;
     char padding[64]; /* every thread writes what follows: not on the line above  */
     agt__mpsc jobs;
+    _Atomic uint32_t posting; /* threads inside agt__loop_post(): freeing waits for them         */
 };
 
 /* ---- loop.c ---- */

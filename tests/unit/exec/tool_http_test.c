@@ -557,6 +557,11 @@ static void a_real_server_is_asked(void **state)
         }
         agt_results_unref(results);
         agt_graph_unref(graph);
+        if (i == 3 && agt_test_server_count_requests(server) <= 3) {
+            limit.timeout_ms *= 2; /* too slow a machine: it has not even been sent */
+            i--;
+            continue;
+        }
         const char *request = agt_test_server_wait_request(server, (size_t)i + 1);
         assert_memory_equal(request, "POST /v1/New%20York?x=5 HTTP/1.1\r\n", 34);
         assert_non_null(strstr(request, "\r\ntraceparent: 00-"));

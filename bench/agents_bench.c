@@ -185,7 +185,8 @@ static uint64_t run_many(bench *self, size_t count, const char *text)
     for (size_t i = 0; tasks != NULL && i < count; i++) {
         must(agt_agent_execute_start(self->agent, "count", NULL, &tasks[i], &err), &err);
     }
-    for (size_t i = 0; tasks != NULL && i < count; i++) {
+    /* The last first: most are done then, and this thread is not woken a thousand times. */
+    for (size_t i = count; tasks != NULL && i-- > 0;) {
         must(agt_task_wait(tasks[i], AGT_MS_NONE), NULL);
     }
     uint64_t spent = bench_wall_ns() - start;

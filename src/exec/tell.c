@@ -80,6 +80,6 @@ void agt__graph_hold(agt_graph *graph, bool held)
         (void)agt__graph_ref(graph);
         graph->held = held;
         agt__attempt_tell_held(graph);
-        agt_graph_unref(graph);
+        agt__graph_unref(graph);
     }
 }

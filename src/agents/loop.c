@@ -287,14 +287,19 @@ static bool is_cut(agt__agent_run *run, const agt_value *response)
                             agt_model_get_name(run->agent->model));
         return true;
     }
-    if (strcmp(reason, "content_filter") == 0) {
-        agt__error_set(&run->error, AGT_E_DENIED, origin,
-                       "model \"%s\" declined to answer: content_filter",
-                       agt_model_get_name(run->agent->model));
+    if (strcmp(reason, "content_filter") == 0 || strcmp(reason, "refusal") == 0) {
+        agt__error_set(&run->error, AGT_E_DENIED, origin, "model \"%s\" declined to answer: %s",
+                       agt_model_get_name(run->agent->model), reason);
         agt__agent_run_end(run, AGT_OUTCOME_DENIED);
         return true;
     }
     return false;
+}
+
+static void next_step(agt__agent_run *run)
+{
+    run->step_span = agt_span_end(run->step_span);
+    run->phase = AGT__PHASE_ASK;
 }
 
 static void take_response(agt__agent_run *run, const agt_value *response)
@@ -315,6 +320,8 @@ static void take_response(agt__agent_run *run, const agt_value *response)
         agt__agent_run_fail_nomem(run);
     } else if (run->planned.count > 0) {
         agt__agent_run_start_tools(run);
+    } else if (strcmp(agt__value_member_text(response, "finish_reason", ""), "pause") == 0) {
+        next_step(run); /* the provider wants to go on from here: that is one more request */
     } else {
         agt__agent_run_answer(run, parts);
     }
@@ -375,8 +382,7 @@ static void go_on(agt__agent_run *run)
                 agt__agent_run_fail_nomem(run);
                 break;
             }
-            run->step_span = agt_span_end(run->step_span);
-            run->phase = AGT__PHASE_ASK;
+            next_step(run);
             break;
         case AGT__PHASE_DONE:
             break;

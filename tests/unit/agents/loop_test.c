@@ -275,6 +275,8 @@ static void errors_of_models_end_the_run(void **state)
          "cut at its limit"},
         {"{\"text\": \"no\", \"finish_reason\": \"content_filter\"}", AGT_OUTCOME_DENIED,
          AGT_E_DENIED, "content_filter"},
+        {"{\"text\": \"no\", \"finish_reason\": \"refusal\"}", AGT_OUTCOME_DENIED, AGT_E_DENIED,
+         "declined to answer: refusal"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         agt_reply *reply = agt_test_ask(&engine, cases[i].rules, NULL, NULL);
@@ -283,6 +285,21 @@ static void errors_of_models_end_the_run(void **state)
         assert_int_equal(agt_reply_get_steps(reply), 1);
         agt_reply_unref(reply);
     }
+}
+
+/* A provider that pauses is asked to go on, with what it said so far. */
+static void a_pause_is_not_the_end(void **state)
+{
+    (void)state;
+    agt_reply *reply =
+        agt_test_ask(&engine,
+                     "{\"step\": 1, \"text\": \"well\", \"finish_reason\": \"pause\"},"
+                     "{\"text\": \"done\"}",
+                     NULL, NULL);
+    assert_int_equal(agt_reply_get_outcome(reply), AGT_OUTCOME_OK);
+    assert_string_equal(agt_reply_get_text(reply), "done");
+    assert_int_equal(agt_reply_get_steps(reply), 2);
+    agt_reply_unref(reply);
 }
 
 static agt_status answer_with(agt_tool_call *call, agt_value **ret_output, void *user_data)
@@ -383,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_deadline_from_outside_ends_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cancelled_start_does_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_of_models_end_the_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pause_is_not_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(odd_responses_are_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_answer_is_an_answer, setup, teardown),
         cmocka_unit_test(survives_no_memory),

@@ -74,6 +74,9 @@ static void read_cache_writes(agt_usage *usage, const agt_value *given)
     if (total >= 0) {
         int64_t long_lived = known(usage->cache_write_1h_tokens);
         usage->cache_write_tokens = total > long_lived ? total - long_lived : 0;
+        if (total == 0) {
+            usage->cache_write_1h_tokens = 0; /* nothing was written, for however long */
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 /*
- * agent_sdk/store.h - runs, traces and costs on disk: one SQLite file.
+ * agent_sdk/store.h - runs, traces, costs, sessions and facts on disk: one SQLite file.
  *
  * A runtime with a store path writes to it by itself; this header is for reading: each query
  * answers with a JSON value, in the shape documented with it, members are only ever added.
@@ -97,6 +97,54 @@ typedef enum agt_store_group {
 AGT_API AGT_MUST_CHECK agt_status agt_store_get_costs(agt_store *store, agt_store_group group,
                                                       const char *run_id, uint64_t since_unix_ns,
                                                       agt_value **ret_costs, agt_error *err);
+
+/**
+ * The sessions, those used last first: an array of
+ *
+ *     {"id": "01J…", "name": "…"|null, "agent": "…"|null, "parent": "01J…"|null,
+ *      "created_unix_ns": n, "used_unix_ns": n, "turns": n, "messages": n, "bytes": n}
+ *
+ * "agent" answered last, "parent" is the session it was forked from. A store that was last written
+ * by a library without sessions has none.
+ *
+ * @param limit  most sessions; 0 = 50
+ * @return AGT_OK; AGT_E_IO; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_store_list_sessions(agt_store *store, uint32_t limit,
+                                                          agt_value **ret_sessions, agt_error *err);
+
+/**
+ * One session: the object of agt_store_list_sessions() with "sent_from" and "messages" replaced by
+ * an array, in order, of
+ *
+ *     {"number": n, "turn": n, "kind": "said"|"summary", "unix_ns": n, "trace_id": "…"|null,
+ *      "message": {"role": "…", "parts": […]}}
+ *
+ * Messages are as agent_sdk/llm.h has them; what models and tools said is tainted. Models are shown
+ * the messages from number "sent_from" on, after the last summary, if there is one.
+ *
+ * @param id  name or id of a session, the beginning of one id (in any case), or "last": the one
+ *            used last
+ * @return AGT_OK; AGT_E_NOT_FOUND; AGT_E_INVALID if the beginning fits several; AGT_E_IO;
+ *         AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_store_get_session(agt_store *store, const char *id,
+                                                        agt_value **ret_session, agt_error *err);
+
+/**
+ * What agents remember, by space and key: an array of
+ *
+ *     {"space": "…", "key": "…", "value": …, "version": n, "created_unix_ns": n,
+ *      "updated_unix_ns": n, "agent": "…"|null, "trace_id": "…"|null}
+ *
+ * "version" counts how often the fact was written, "agent" and "trace_id" say who wrote it last and
+ * in which run; a value that a model gave is tainted.
+ *
+ * @param space  "agent:NAME" of what an agent keeps to itself, "shared:NAME"; NULL = of all
+ * @return AGT_OK; AGT_E_IO; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_store_list_facts(agt_store *store, const char *space,
+                                                       agt_value **ret_facts, agt_error *err);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 /** The version of the tables that this library writes. */
-#define AGT__STORE_VERSION 2
+#define AGT__STORE_VERSION 3
 
 /** In the header of each store: "agt1". */
 #define AGT__STORE_APPLICATION_ID 0x61677431
@@ -29,6 +29,12 @@ enum {
     AGT__STORE_PUT_OPEN_SPAN,
     AGT__STORE_END_OPEN_SPAN,
     AGT__STORE_FIND_TRACE,
+    AGT__STORE_PUT_SESSION,
+    AGT__STORE_SET_SESSION,
+    AGT__STORE_PUT_MESSAGE,
+    AGT__STORE_PUT_RESULT,
+    AGT__STORE_PUT_FACT,
+    AGT__STORE_FORGET_FACT,
     AGT__STORE_STATEMENTS
 };
 
@@ -45,6 +51,8 @@ struct agt_store {
     agt_store **place_of_fork; /* what points to this one; NULL = not in there  */
     int64_t *dead;             /* writers of unfinished runs that are gone      */
     size_t dead_count, dead_capacity;
+    int64_t *claims; /* sessions that are claimed through this store; lock.c */
+    size_t claim_count, claim_capacity;
     uint32_t lock_timeout_ms;
     int wal_pages; /* in the write-ahead log after the last commit */
     _Atomic bool is_interrupted;
@@ -101,6 +109,29 @@ agt_status agt__store_find_dead(agt_store *store, agt_error *err);
 /** Whether agt__store_find_dead() found that @writer is gone. */
 bool agt__store_is_dead(const agt_store *store, int64_t writer);
 
+/* What an AGT__STORE_PUT_… statement is given next; a failure is kept until it is run. write.c */
+typedef struct agt__store_binder {
+    agt_store *store;
+    sqlite3_stmt *statement;
+    int next;
+    int result;
+} agt__store_binder;
+
+/** Begin with the statement @which. @return AGT_OK; AGT_E_INVALID outside of a transaction; what
+ * agt__store_fail() says */
+agt_status agt__store_bind_begin(agt__store_binder *own, agt_store *store, int which,
+                                 agt_error *err);
+void agt__store_bind_int(agt__store_binder *own, int64_t number);
+void agt__store_bind_null(agt__store_binder *own);
+void agt__store_bind_time(agt__store_binder *own, uint64_t time_ns);
+/** The bytes, and the text unless it has to be repaired, must stay until the statement has run. */
+void agt__store_bind_bytes(agt__store_binder *own, const uint8_t *bytes, int size);
+void agt__store_bind_text(agt__store_binder *own, const char *text);
+void agt__store_bind_text_n(agt__store_binder *own, const char *text, size_t length);
+/** NULL is NULL. */
+void agt__store_bind_optional_text(agt__store_binder *own, const char *text);
+agt_status agt__store_run_statement(agt__store_binder *own, agt_error *err);
+
 /** The one number that @sql gives. @return AGT_OK or what agt__store_fail() says */
 agt_status agt__store_get_number(agt_store *store, const char *sql, int64_t *ret_number,
                                  agt_error *err);
@@ -121,6 +152,14 @@ agt_status agt__store_check_version(agt_store *store, agt__store_state *ret_stat
 
 /** Make or bring up to date the tables; the writer's lock is held. */
 agt_status agt__store_migrate(agt_store *store, agt_error *err);
+
+/** Add to @builder what a row of an answer is. */
+typedef void (*agt__store_row_fn)(const agt_store *store, agt_value_builder *builder,
+                                  sqlite3_stmt *row);
+
+/** An array of what @add_row makes of each row of @statement. */
+agt_status agt__store_build_array(agt_store *store, sqlite3_stmt *statement,
+                                  agt__store_row_fn add_row, agt_value **ret_array, agt_error *err);
 
 /** The run that @id means, by its row and its trace; see agt_store_get_run(). */
 agt_status agt__store_find_run(agt_store *store, const char *id, int64_t *ret_row,

@@ -18,6 +18,9 @@
  * are taken in a transaction, one above all numbers in the store; one that is locked although no
  * run has it belongs to a writer whose runs were rolled back or removed, and is skipped.
  *
+ * A session that a run is at is claimed the same way, by a byte of its own far behind the numbers
+ * of writers. One open file cannot exclude itself, so a store also keeps a list of its claims.
+ *
  * Such a lock is shared with a child of fork(), where it would survive its owner. So the child
  * closes the files of all stores, which takes nothing from the parent; the list it needs for that
  * is process-wide because fork is.
@@ -42,8 +45,12 @@ static const char origin[] = "store";
 enum {
     PAUSE_MS_MAX = 20,
     NUMBERS_MAX = 1000000, /* that are locked without need, one after the other */
-    DEAD_MAX = 1 << 24
+    DEAD_MAX = 1 << 24,
+    CLAIMS_MAX = 1 << 20
 };
+
+/* The byte of the session in row 0. */
+static const int64_t first_session = INT64_C(1) << 61;
 
 /* ---- fork -------------------------------------------------------------------------------------
  */
@@ -328,4 +335,45 @@ bool agt__store_is_dead(const agt_store *store, int64_t writer)
         }
     }
     return false;
+}
+
+/* ---- claims -----------------------------------------------------------------------------------
+ */
+
+agt_status agt__store_claim(agt_store *store, int64_t session, agt_error *err)
+{
+    bool is_taken = session < 0 || session >= first_session;
+    for (size_t i = 0; i < store->claim_count; i++) {
+        is_taken = is_taken || store->claims[i] == session;
+    }
+    if (agt__array_reserve(store->allocator, &store->claims, &store->claim_capacity,
+                           store->claim_count, sizeof(*store->claims), CLAIMS_MAX) != AGT_OK) {
+        return agt__error_nomem(err, origin);
+    }
+    if (!is_taken && ask(store, F_WRLCK, first_session + session) != 0) {
+        is_taken = errno == EAGAIN || errno == EACCES;
+        if (!is_taken) {
+            return agt__error_set_errno(err, AGT_E_IO, origin, errno, "store %s cannot be locked",
+                                        store->path);
+        }
+    }
+    if (is_taken) {
+        return agt__error_set(
+            err, AGT_E_BUSY, origin,
+            "the session is in use: one run at a time; wait for that one, or fork "
+            "the session");
+    }
+    store->claims[store->claim_count++] = session;
+    return AGT_OK;
+}
+
+void agt__store_release(agt_store *store, int64_t session)
+{
+    for (size_t i = 0; i < store->claim_count; i++) {
+        if (store->claims[i] == session) {
+            store->claims[i] = store->claims[--store->claim_count];
+            (void)ask(store, F_UNLCK, first_session + session);
+            return;
+        }
+    }
 }

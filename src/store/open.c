@@ -114,6 +114,7 @@ void agt_store_free(agt_store *store)
     disconnect(store);
     agt__store_unlock(store);
     agt__store_close_lock(store);
+    agt__free(store->allocator, store->claims);
     agt__free(store->allocator, store->dead);
     agt__free(store->allocator, store->path);
     agt__free(store->allocator, store);

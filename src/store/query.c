@@ -90,11 +90,8 @@ void agt__store_add_run(const agt_store *store, agt_value_builder *builder, sqli
 /* ---- rows to a value --------------------------------------------------------------------------
  */
 
-typedef void (*row_fn)(const agt_store *store, agt_value_builder *builder, sqlite3_stmt *row);
-
-/* An array of what @add_row makes of each row of @statement. */
-static agt_status build_array(agt_store *store, sqlite3_stmt *statement, row_fn add_row,
-                              agt_value **ret_array, agt_error *err)
+agt_status agt__store_build_array(agt_store *store, sqlite3_stmt *statement,
+                                  agt__store_row_fn add_row, agt_value **ret_array, agt_error *err)
 {
     agt_value_builder *builder = NULL;
     if (agt_value_builder_new(store->allocator, &builder) != AGT_OK) {
@@ -152,7 +149,7 @@ agt_status agt_store_list_runs(agt_store *store, uint32_t limit, agt_value **ret
     }
     if (status == AGT_OK) {
         (void)sqlite3_bind_int64(statement, 1, limit != 0 ? limit : RUNS_DEFAULT);
-        status = build_array(store, statement, add_listed_run, ret_runs, err);
+        status = agt__store_build_array(store, statement, add_listed_run, ret_runs, err);
     }
     (void)sqlite3_finalize(statement);
     return status;
@@ -323,7 +320,7 @@ agt_status agt_store_get_costs(agt_store *store, agt_store_group group, const ch
         if (run_id != NULL) {
             (void)sqlite3_bind_blob(statement, 2, trace_id, 16, SQLITE_TRANSIENT);
         }
-        status = build_array(store, statement, add_group, ret_costs, err);
+        status = agt__store_build_array(store, statement, add_group, ret_costs, err);
     }
     (void)sqlite3_finalize(statement);
     return status;

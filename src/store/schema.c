@@ -74,6 +74,50 @@ static const char *const scripts[AGT__STORE_VERSION] = {
     " start_unix_ns INTEGER NOT NULL,"
     " PRIMARY KEY (trace_id, span_id)"
     ") STRICT, WITHOUT ROWID;",
+    /* 3: conversations and what agents remember. A session's `revision` counts what was written to
+     * it, so that whoever has read it knows whether that is still all; messages have numbers
+     * without gaps. `sent_from` is the first message that a model is still shown. */
+    "CREATE TABLE session ("
+    " row INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " name TEXT UNIQUE,"
+    " parent TEXT,"
+    " agent TEXT,"
+    " created_unix_ns INTEGER NOT NULL,"
+    " used_unix_ns INTEGER NOT NULL,"
+    " revision INTEGER NOT NULL,"
+    " sent_from INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX session_by_use ON session (used_unix_ns);"
+    "CREATE TABLE message ("
+    " session INTEGER NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " turn INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL,"
+    " tainted INTEGER NOT NULL,"
+    " trace_id BLOB,"
+    " unix_ns INTEGER NOT NULL,"
+    " body TEXT NOT NULL,"
+    " PRIMARY KEY (session, number)"
+    ") STRICT;"
+    "CREATE TABLE result ("
+    " session INTEGER NOT NULL,"
+    " id TEXT NOT NULL,"
+    " body TEXT NOT NULL,"
+    " PRIMARY KEY (session, id)"
+    ") STRICT;"
+    "CREATE TABLE fact ("
+    " namespace TEXT NOT NULL,"
+    " key TEXT NOT NULL,"
+    " value TEXT NOT NULL,"
+    " tainted INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " created_unix_ns INTEGER NOT NULL,"
+    " updated_unix_ns INTEGER NOT NULL,"
+    " agent TEXT,"
+    " trace_id BLOB,"
+    " PRIMARY KEY (namespace, key)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 agt_status agt__store_get_number(agt_store *store, const char *sql, int64_t *ret_number,
@@ -188,5 +232,6 @@ agt_status agt__store_migrate(agt_store *store, agt_error *err)
     if (status != AGT_OK && sqlite3_get_autocommit(store->db) == 0) {
         (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
     }
+    store->version = status == AGT_OK ? AGT__STORE_VERSION : store->version;
     return status;
 }

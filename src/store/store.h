@@ -70,8 +70,87 @@ agt_status agt__store_end_open_span(agt_store *store, const agt_span_context *co
 agt_status agt__store_has_run(agt_store *store, const uint8_t trace_id[16], bool *ret_has,
                               agt_error *err);
 agt_status agt__store_put_cost(agt_store *store, const agt_cost_entry *entry, agt_error *err);
+
+/* ---- sessions: between begin and commit ---- */
+
+/** A session that is new. @return AGT_OK; AGT_E_EXISTS if the name is taken; as above */
+typedef struct agt__store_session {
+    const char *id;
+    const char *name;   /* NULL = none            */
+    const char *parent; /* forked from; NULL      */
+    const char *agent;  /* NULL = nobody yet      */
+    uint64_t created_unix_ns;
+} agt__store_session;
+agt_status agt__store_add_session(agt_store *store, const agt__store_session *session,
+                                  int64_t *ret_row, agt_error *err);
+
+/** What a message is, as the table says it. */
+enum {
+    AGT__MESSAGE_SAID = 0,
+    AGT__MESSAGE_SUMMARY = 1 /* of those before it, to be sent in their place */
+};
+
+/** A message, with the number that follows the last one's. */
+typedef struct agt__store_message {
+    int64_t number;
+    int64_t turn; /* from 1 */
+    int32_t kind;
+    uint64_t unix_ns;
+    const uint8_t *trace_id; /* of the run; NULL = unknown */
+    const agt_value *body;
+} agt__store_message;
+agt_status agt__store_put_message(agt_store *store, int64_t session,
+                                  const agt__store_message *message, agt_error *err);
+/** What a tool answered, where messages hold only a part of it. */
+agt_status agt__store_put_result(agt_store *store, int64_t session, const char *id,
+                                 const char *text, size_t length, agt_error *err);
+/** Something was written to it: @revision, the one that was read, counts up.
+ * @return AGT_E_NOT_FOUND if it was removed or changed meanwhile; as above */
+agt_status agt__store_set_session(agt_store *store, int64_t session, int64_t revision,
+                                  const char *agent, uint64_t used_unix_ns, int64_t sent_from,
+                                  agt_error *err);
+/** All messages of @from become those of @to, which has none. */
+agt_status agt__store_copy_session(agt_store *store, int64_t from, int64_t to, agt_error *err);
+/** Without its messages and results; or without the session itself as well. */
+agt_status agt__store_clear_session(agt_store *store, int64_t session, bool remove, agt_error *err);
+
+/* ---- facts: between begin and commit ---- */
+
+typedef struct agt__store_fact {
+    const char *space, *key;
+    const agt_value *value;
+    uint64_t unix_ns;
+    const char *agent;       /* who says so; NULL = the program */
+    const uint8_t *trace_id; /* of the run; NULL                */
+} agt__store_fact;
+agt_status agt__store_put_fact(agt_store *store, const agt__store_fact *fact, agt_error *err);
+/** @return AGT_OK also if it was not there */
+agt_status agt__store_forget_fact(agt_store *store, const char *space, const char *key,
+                                  bool *ret_had, agt_error *err);
+
 agt_status agt__store_commit(agt_store *store, agt_error *err);
 void agt__store_rollback(agt_store *store);
+
+/* ---- reading, for the library itself: readers and writers ---- */
+
+/** What agt_store_get_session() answers, with members "row" and "revision".
+ * @param exact  @id is a whole name or id */
+agt_status agt__store_read_session(agt_store *store, const char *id, bool exact,
+                                   agt_value **ret_session, agt_error *err);
+/** The revision of a session. @return AGT_OK; AGT_E_NOT_FOUND; AGT_E_IO */
+agt_status agt__store_get_revision(agt_store *store, int64_t session, int64_t *ret_revision,
+                                   agt_error *err);
+/** A result in full. @return AGT_OK: a string; AGT_E_NOT_FOUND; AGT_E_IO; AGT_E_NOMEM */
+agt_status agt__store_get_result(agt_store *store, int64_t session, const char *id,
+                                 agt_value **ret_text, agt_error *err);
+/**
+ * Have a session for oneself, until released or the store is freed: nobody who uses the store, in
+ * whatever process, has it as well.
+ *
+ * @return AGT_OK; AGT_E_BUSY; AGT_E_IO; AGT_E_NOMEM
+ */
+agt_status agt__store_claim(agt_store *store, int64_t session, agt_error *err);
+void agt__store_release(agt_store *store, int64_t session);
 
 /**
  * Give up: who waits or works in the store comes back with AGT_E_CANCELLED, and so does every later

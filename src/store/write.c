@@ -33,23 +33,32 @@ static const char *const statement_texts[AGT__STORE_STATEMENTS] = {
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [AGT__STORE_PUT_OPEN_SPAN] = "INSERT OR REPLACE INTO open_span VALUES (?, ?, ?, ?, ?, ?)",
     [AGT__STORE_END_OPEN_SPAN] = "DELETE FROM open_span WHERE trace_id = ? AND span_id = ?",
+    [AGT__STORE_PUT_SESSION] =
+        "INSERT INTO session (id, name, parent, agent, created_unix_ns, used_unix_ns, revision, "
+        "sent_from) VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
+    [AGT__STORE_SET_SESSION] =
+        "UPDATE session SET agent = ifnull(?, agent), used_unix_ns = ?, sent_from = ?, "
+        "revision = revision + 1 WHERE row = ? AND revision = ?",
+    [AGT__STORE_PUT_MESSAGE] = "INSERT INTO message (session, number, turn, kind, tainted, "
+                               "trace_id, unix_ns, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [AGT__STORE_PUT_RESULT] = "INSERT OR REPLACE INTO result (session, id, body) VALUES (?, ?, ?)",
+    [AGT__STORE_PUT_FACT] =
+        "INSERT INTO fact (namespace, key, value, tainted, version, created_unix_ns, "
+        "updated_unix_ns, agent, trace_id) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, ?6, ?7) "
+        "ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value, tainted = "
+        "excluded.tainted, version = version + 1, updated_unix_ns = excluded.updated_unix_ns, "
+        "agent = excluded.agent, trace_id = excluded.trace_id",
+    [AGT__STORE_FORGET_FACT] = "DELETE FROM fact WHERE namespace = ? AND key = ?",
     [AGT__STORE_FIND_TRACE] = "SELECT 1 FROM run WHERE trace_id = ? LIMIT 1",
 };
 
 /* ---- binding ----------------------------------------------------------------------------------
  */
 
-/* The statement, and the parameter that comes next. A failure is kept until it is run. */
-typedef struct binder {
-    agt_store *store;
-    sqlite3_stmt *statement;
-    int next;
-    int result;
-} binder;
-
-static agt_status begin_statement(binder *own, agt_store *store, int which, agt_error *err)
+agt_status agt__store_bind_begin(agt__store_binder *own, agt_store *store, int which,
+                                 agt_error *err)
 {
-    *own = (binder){.store = store, .next = 1, .result = SQLITE_OK};
+    *own = (agt__store_binder){.store = store, .next = 1, .result = SQLITE_OK};
     if (!store->is_writer || !store->is_locked || sqlite3_get_autocommit(store->db) != 0) {
         return agt__error_set(err, AGT_E_INVALID, origin, "store %s: not in a transaction",
                               store->path);
@@ -65,7 +74,7 @@ static agt_status begin_statement(binder *own, agt_store *store, int which, agt_
     return AGT_OK;
 }
 
-static void bind_result(binder *own, int result)
+static void bind_result(agt__store_binder *own, int result)
 {
     own->next++;
     if (own->result == SQLITE_OK) {
@@ -73,41 +82,45 @@ static void bind_result(binder *own, int result)
     }
 }
 
-static void bind_int(binder *own, int64_t number)
+void agt__store_bind_int(agt__store_binder *own, int64_t number)
 {
     bind_result(own, sqlite3_bind_int64(own->statement, own->next, number));
 }
 
-static void bind_null(binder *own)
+void agt__store_bind_null(agt__store_binder *own)
 {
     bind_result(own, sqlite3_bind_null(own->statement, own->next));
 }
 
-static void bind_time(binder *own, uint64_t time_ns)
+void agt__store_bind_time(agt__store_binder *own, uint64_t time_ns)
 {
-    bind_int(own, time_ns < INT64_MAX ? (int64_t)time_ns : INT64_MAX);
+    agt__store_bind_int(own, time_ns < INT64_MAX ? (int64_t)time_ns : INT64_MAX);
 }
 
 /* NULL for what is unknown. */
-static void bind_known(binder *own, int64_t number, bool is_known)
+static void bind_known(agt__store_binder *own, int64_t number, bool is_known)
 {
     if (is_known) {
-        bind_int(own, number);
+        agt__store_bind_int(own, number);
     } else {
-        bind_null(own);
+        agt__store_bind_null(own);
     }
 }
 
 /* The bytes must stay until the statement has run. */
-static void bind_bytes(binder *own, const uint8_t *bytes, int size)
+void agt__store_bind_bytes(agt__store_binder *own, const uint8_t *bytes, int size)
 {
     bind_result(own, sqlite3_bind_blob(own->statement, own->next, bytes, size, SQLITE_STATIC));
 }
 
 /* The text must stay until the statement has run, unless it has to be repaired. */
-static void bind_text(binder *own, const char *text)
+void agt__store_bind_text(agt__store_binder *own, const char *text)
 {
-    size_t length = strlen(text);
+    agt__store_bind_text_n(own, text, strlen(text));
+}
+
+void agt__store_bind_text_n(agt__store_binder *own, const char *text, size_t length)
+{
     if (agt__utf8_is_valid(text, length)) {
         bind_result(own, sqlite3_bind_text64(own->statement, own->next, text, length, SQLITE_STATIC,
                                              SQLITE_UTF8));
@@ -124,16 +137,16 @@ static void bind_text(binder *own, const char *text)
     agt_value_unref(repaired);
 }
 
-static void bind_optional_text(binder *own, const char *text)
+void agt__store_bind_optional_text(agt__store_binder *own, const char *text)
 {
     if (text != NULL) {
-        bind_text(own, text);
+        agt__store_bind_text(own, text);
     } else {
-        bind_null(own);
+        agt__store_bind_null(own);
     }
 }
 
-static agt_status run_statement(binder *own, agt_error *err)
+agt_status agt__store_run_statement(agt__store_binder *own, agt_error *err)
 {
     agt_status status = AGT_OK;
     int result = own->result;
@@ -217,37 +230,37 @@ void agt__store_set_lock_timeout(agt_store *store, uint32_t timeout_ms)
 
 agt_status agt__store_put_run(agt_store *store, const agt__store_run *run, agt_error *err)
 {
-    binder own;
-    agt_status status = begin_statement(&own, store, AGT__STORE_PUT_RUN, err);
+    agt__store_binder own;
+    agt_status status = agt__store_bind_begin(&own, store, AGT__STORE_PUT_RUN, err);
     if (status == AGT_OK) {
         status = agt__store_take_number(store, err);
     }
     if (status != AGT_OK) {
         return status;
     }
-    bind_text(&own, run->id);
-    bind_bytes(&own, run->trace_id, sizeof(run->trace_id));
-    bind_text(&own, run->name);
-    bind_text(&own, run->status);
-    bind_time(&own, run->start_unix_ns);
+    agt__store_bind_text(&own, run->id);
+    agt__store_bind_bytes(&own, run->trace_id, sizeof(run->trace_id));
+    agt__store_bind_text(&own, run->name);
+    agt__store_bind_text(&own, run->status);
+    agt__store_bind_time(&own, run->start_unix_ns);
     if (run->end_unix_ns != 0) {
-        bind_time(&own, run->end_unix_ns);
+        agt__store_bind_time(&own, run->end_unix_ns);
     } else {
-        bind_null(&own);
+        agt__store_bind_null(&own);
     }
-    bind_int(&own, store->writer);
-    return run_statement(&own, err);
+    agt__store_bind_int(&own, store->writer);
+    return agt__store_run_statement(&own, err);
 }
 
 agt_status agt__store_has_run(agt_store *store, const uint8_t trace_id[16], bool *ret_has,
                               agt_error *err)
 {
-    binder own;
-    agt_status status = begin_statement(&own, store, AGT__STORE_FIND_TRACE, err);
+    agt__store_binder own;
+    agt_status status = agt__store_bind_begin(&own, store, AGT__STORE_FIND_TRACE, err);
     if (status != AGT_OK) {
         return status;
     }
-    bind_bytes(&own, trace_id, 16);
+    agt__store_bind_bytes(&own, trace_id, 16);
     int result = own.result == SQLITE_OK ? sqlite3_step(own.statement) : own.result;
     *ret_has = result == SQLITE_ROW;
     if (result != SQLITE_ROW && result != SQLITE_DONE) {
@@ -268,21 +281,21 @@ static bool is_zero(const uint8_t *bytes, size_t size)
     return true;
 }
 
-static void bind_identity(binder *own, const agt__store_span *span)
+static void bind_identity(agt__store_binder *own, const agt__store_span *span)
 {
-    bind_bytes(own, span->context.trace_id, sizeof(span->context.trace_id));
-    bind_bytes(own, span->context.span_id, sizeof(span->context.span_id));
+    agt__store_bind_bytes(own, span->context.trace_id, sizeof(span->context.trace_id));
+    agt__store_bind_bytes(own, span->context.span_id, sizeof(span->context.span_id));
     if (is_zero(span->parent_span_id, sizeof(span->parent_span_id))) {
-        bind_null(own);
+        agt__store_bind_null(own);
     } else {
-        bind_bytes(own, span->parent_span_id, sizeof(span->parent_span_id));
+        agt__store_bind_bytes(own, span->parent_span_id, sizeof(span->parent_span_id));
     }
 }
 
 agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, agt_error *err)
 {
-    binder own;
-    agt_status status = begin_statement(&own, store, AGT__STORE_PUT_SPAN, err);
+    agt__store_binder own;
+    agt_status status = agt__store_bind_begin(&own, store, AGT__STORE_PUT_SPAN, err);
     if (status != AGT_OK) {
         return status;
     }
@@ -294,67 +307,67 @@ agt_status agt__store_put_span(agt_store *store, const agt__store_span *span, ag
         }
     }
     bind_identity(&own, span);
-    bind_text(&own, span->name);
-    bind_int(&own, span->kind);
-    bind_time(&own, span->start_unix_ns);
-    bind_time(&own, span->end_unix_ns);
-    bind_int(&own, span->error);
-    bind_text(&own, span->message != NULL ? span->message : "");
-    bind_text(&own, json != NULL ? agt_value_get_string(json, NULL) : "{}");
-    bind_int(&own, span->dropped_attributes);
-    status = run_statement(&own, err);
+    agt__store_bind_text(&own, span->name);
+    agt__store_bind_int(&own, span->kind);
+    agt__store_bind_time(&own, span->start_unix_ns);
+    agt__store_bind_time(&own, span->end_unix_ns);
+    agt__store_bind_int(&own, span->error);
+    agt__store_bind_text(&own, span->message != NULL ? span->message : "");
+    agt__store_bind_text(&own, json != NULL ? agt_value_get_string(json, NULL) : "{}");
+    agt__store_bind_int(&own, span->dropped_attributes);
+    status = agt__store_run_statement(&own, err);
     agt_value_unref(json);
     return status;
 }
 
 agt_status agt__store_put_open_span(agt_store *store, const agt__store_span *span, agt_error *err)
 {
-    binder own;
-    agt_status status = begin_statement(&own, store, AGT__STORE_PUT_OPEN_SPAN, err);
+    agt__store_binder own;
+    agt_status status = agt__store_bind_begin(&own, store, AGT__STORE_PUT_OPEN_SPAN, err);
     if (status != AGT_OK) {
         return status;
     }
     bind_identity(&own, span);
-    bind_text(&own, span->name);
-    bind_int(&own, span->kind);
-    bind_time(&own, span->start_unix_ns);
-    return run_statement(&own, err);
+    agt__store_bind_text(&own, span->name);
+    agt__store_bind_int(&own, span->kind);
+    agt__store_bind_time(&own, span->start_unix_ns);
+    return agt__store_run_statement(&own, err);
 }
 
 agt_status agt__store_end_open_span(agt_store *store, const agt_span_context *context,
                                     agt_error *err)
 {
-    binder own;
-    agt_status status = begin_statement(&own, store, AGT__STORE_END_OPEN_SPAN, err);
+    agt__store_binder own;
+    agt_status status = agt__store_bind_begin(&own, store, AGT__STORE_END_OPEN_SPAN, err);
     if (status != AGT_OK) {
         return status;
     }
-    bind_bytes(&own, context->trace_id, sizeof(context->trace_id));
-    bind_bytes(&own, context->span_id, sizeof(context->span_id));
-    return run_statement(&own, err);
+    agt__store_bind_bytes(&own, context->trace_id, sizeof(context->trace_id));
+    agt__store_bind_bytes(&own, context->span_id, sizeof(context->span_id));
+    return agt__store_run_statement(&own, err);
 }
 
 agt_status agt__store_put_cost(agt_store *store, const agt_cost_entry *entry, agt_error *err)
 {
-    binder own;
-    agt_status status = begin_statement(&own, store, AGT__STORE_PUT_COST, err);
+    agt__store_binder own;
+    agt_status status = agt__store_bind_begin(&own, store, AGT__STORE_PUT_COST, err);
     if (status != AGT_OK) {
         return status;
     }
     const int64_t tokens[] = {entry->usage.input_tokens,       entry->usage.cache_read_tokens,
                               entry->usage.cache_write_tokens, entry->usage.cache_write_1h_tokens,
                               entry->usage.output_tokens,      entry->usage.reasoning_tokens};
-    bind_bytes(&own, entry->span.trace_id, sizeof(entry->span.trace_id));
-    bind_bytes(&own, entry->span.span_id, sizeof(entry->span.span_id));
-    bind_time(&own, entry->unix_ns);
-    bind_optional_text(&own, entry->agent);
-    bind_optional_text(&own, entry->provider);
-    bind_optional_text(&own, entry->model);
-    bind_optional_text(&own, entry->conversation);
+    agt__store_bind_bytes(&own, entry->span.trace_id, sizeof(entry->span.trace_id));
+    agt__store_bind_bytes(&own, entry->span.span_id, sizeof(entry->span.span_id));
+    agt__store_bind_time(&own, entry->unix_ns);
+    agt__store_bind_optional_text(&own, entry->agent);
+    agt__store_bind_optional_text(&own, entry->provider);
+    agt__store_bind_optional_text(&own, entry->model);
+    agt__store_bind_optional_text(&own, entry->conversation);
     for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
         bind_known(&own, tokens[i], tokens[i] >= 0);
     }
     bind_known(&own, entry->cost_nanousd, entry->cost_nanousd != AGT_NANOUSD_UNKNOWN);
-    bind_int(&own, entry->simulated);
-    return run_statement(&own, err);
+    agt__store_bind_int(&own, entry->simulated);
+    return agt__store_run_statement(&own, err);
 }

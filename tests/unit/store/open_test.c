@@ -178,7 +178,7 @@ static void test_a_newer_store(void **state)
     check_writer("newer.db", AGT_OK, "");
     make_database(path, "PRAGMA user_version = 7");
     check_reader("newer.db", AGT_E_VERSION, "version 7; agent_sdk " AGT_VERSION_STRING);
-    check_writer("newer.db", AGT_E_VERSION, "versions up to 2");
+    check_writer("newer.db", AGT_E_VERSION, "versions up to 3");
     free(path);
 }
 

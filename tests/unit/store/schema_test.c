@@ -1,6 +1,6 @@
 /*
- * Versions of the tables: reading and bringing up to date a store of version 1
- * (tests/data/store_v1.sql, which is never changed), and what happens when that fails.
+ * Versions of the tables: reading and bringing up to date stores of versions 1 and 2
+ * (tests/data/store_v?.sql, which are never changed), and what happens when that fails.
  */
 #include "store/store.h"
 
@@ -46,12 +46,17 @@ static void execute(const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-static void make_version_1(void)
+static void make_version(const char *file)
 {
     size_t size = 0;
-    char *sql = agt_test_read_file("tests/data/store_v1.sql", &size);
+    char *sql = agt_test_read_file(file, &size);
     execute(sql);
     free(sql);
+}
+
+static void make_version_1(void)
+{
+    make_version("tests/data/store_v1.sql");
 }
 
 static void remove_store(void)
@@ -135,19 +140,9 @@ static void test_an_old_store_can_be_read(void **state)
     check_version("1\n"); /* and is left as it is */
 }
 
-static void test_a_writer_brings_it_up_to_date(void **state)
+/* It is what a new one is, but for blanks. */
+static void check_tables(void)
 {
-    (void)state;
-    make_version_1();
-    agt_store *store = agt_test_store_open_writer(path);
-    check_version("2\n");
-    check_runs("lost"); /* nobody is known to be at it */
-    agt_test_store_begin(store);
-    agt_test_store_put_run(store, agt_test_run("new", 3, 1, 2));
-    agt_test_store_commit(store);
-    agt_store_free(store);
-
-    /* It is what a new one is, but for blanks. */
     static const char sql[] = "SELECT replace(replace(sql, ' ', ''), char(10), '') FROM "
                               "sqlite_schema WHERE sql IS NOT NULL ORDER BY name";
     char *other = agt_test_folder_path(folder, "new.db");
@@ -160,6 +155,65 @@ static void test_a_writer_brings_it_up_to_date(void **state)
     char *integrity = ask(path, "PRAGMA integrity_check");
     assert_string_equal(integrity, "ok\n");
     free(integrity);
+}
+
+static void test_a_writer_brings_it_up_to_date(void **state)
+{
+    (void)state;
+    make_version_1();
+    agt_store *store = agt_test_store_open_writer(path);
+    check_version("3\n");
+    check_runs("lost"); /* nobody is known to be at it */
+    agt_test_store_begin(store);
+    agt_test_store_put_run(store, agt_test_run("new", 3, 1, 2));
+    agt_test_store_commit(store);
+    agt_store_free(store);
+
+    check_tables();
+}
+
+static void check_old_run(agt_store *store)
+{
+    agt_value *run = NULL;
+    agt_error err = {.message = ""};
+    if (agt_store_get_run(store, "last", &run, &err) != AGT_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(agt_value_get_count(agt_value_get_member(run, "spans")), 14);
+    agt_value_unref(run);
+}
+
+/* Version 2 knows runs and nothing of sessions. */
+static void test_version_2_gets_sessions(void **state)
+{
+    (void)state;
+    agt_store *store = NULL;
+    agt_value *list = NULL;
+    agt_error err = {.message = ""};
+    make_version("tests/data/store_v2.sql");
+    assert_int_equal(agt_store_open(NULL, path, &store, NULL), AGT_OK);
+    check_old_run(store);
+    assert_int_equal(agt_store_list_sessions(store, 0, &list, NULL), AGT_OK);
+    assert_int_equal(agt_value_get_count(list), 0);
+    assert_int_equal(agt_store_list_facts(store, NULL, &list, NULL), AGT_OK);
+    assert_int_equal(agt_value_get_count(list), 0);
+    assert_int_equal(agt_store_get_session(store, "last", &list, &err), AGT_E_NOT_FOUND);
+    assert_non_null(strstr(err.message, "has no sessions"));
+    agt_store_free(store);
+    check_version("2\n");
+
+    store = agt_test_store_open_writer(path);
+    check_version("3\n");
+    check_old_run(store);
+    agt_test_store_begin(store);
+    agt__store_session session = {.id = "01ABC", .name = "talk", .created_unix_ns = 1};
+    int64_t row = 0;
+    assert_int_equal(agt__store_add_session(store, &session, &row, NULL), AGT_OK);
+    agt_test_store_commit(store);
+    assert_int_equal(agt_store_get_session(store, "talk", &list, &err), AGT_OK);
+    agt_value_unref(list);
+    agt_store_free(store);
+    check_tables();
 }
 
 static void test_a_reader_stays_when_it_is_brought_up_to_date(void **state)
@@ -194,7 +248,7 @@ static void test_a_script_that_fails_changes_nothing(void **state)
     free(columns);
     execute("DROP TABLE open_span");
     agt_store_free(agt_test_store_open_writer(path));
-    check_version("2\n");
+    check_version("3\n");
 }
 
 /* ---- out of memory ----------------------------------------------------------------------------
@@ -233,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_an_old_store_can_be_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_writer_brings_it_up_to_date, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_version_2_gets_sessions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_reader_stays_when_it_is_brought_up_to_date, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_script_that_fails_changes_nothing, set_up,

@@ -4,6 +4,9 @@
  *
  * An agent's answer is a call on the engine like a tool's, so agents run in parallel, are
  * cancelled, time out, cost money and are traced by the same rules.
+ *
+ * An agent itself remembers nothing: a conversation over several runs is a *session*, given to each
+ * of them.
  */
 #ifndef AGENT_SDK_AGENTS_H
 #define AGENT_SDK_AGENTS_H
@@ -120,6 +123,85 @@ AGT_API uint32_t agt_reply_get_steps(const agt_reply *reply);
 AGT_API uint32_t agt_reply_get_tool_calls(const agt_reply *reply);
 AGT_API agt_span_context agt_reply_get_span(const agt_reply *reply);
 
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+/*
+ * A session is a conversation that goes on over several runs: the messages of all of them, in
+ * order. Give one to a run by `agt_call_options.session`, and the agent is shown what was said
+ * before; what is said in the run is added. Any agent may go on with any session.
+ *
+ * A session has one run at a time: another one, in whatever process, is refused, and its reply says
+ * AGT_E_BUSY. It is used by the agent that is started, not by those it delegates to.
+ *
+ * Sessions are kept in the runtime's store (or in memory only). The question is written before the
+ * first request, then each step when its tools are done, then the answer: a program that is killed
+ * leaves a conversation that can be gone on with, and never a tool call without its result, which
+ * providers refuse. When the reply is there, the turn is in the store; if it could not be written,
+ * the reply is there all the same, agt_session_get_status() says why, and the next run tries again.
+ */
+
+typedef struct agt_session_config {
+    size_t struct_size;
+    const char *name; /* 1 to 127 bytes of UTF-8 without control characters, not "last"; NULL = a
+                       * new session without a name, to be found by its id                     */
+    bool existing;    /* it has to be there: `name` may also be an id, the beginning of one (4
+                       * characters or more), or "last": the session used last                */
+    bool in_memory;   /* kept as long as there is a reference, and nowhere else                */
+    bool reserved[6];
+} agt_session_config;
+
+/**
+ * Open the session of that name in the runtime's store, or make it. A session without a name is
+ * stored with its first message, one with a name now.
+ *
+ * @param config  NULL for a new session without a name
+ * @return AGT_OK; AGT_E_INVALID for a bad name, and without a store unless it is `in_memory`;
+ *         AGT_E_NOT_FOUND for one that has to be there; what the store answers; AGT_E_CLOSED;
+ *         AGT_E_NOMEM
+ * @threads any but the loop's
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_session_new(agt_runtime *runtime,
+                                                  const agt_session_config *config,
+                                                  agt_session **ret_session, agt_error *err);
+AGT_API agt_session *agt_session_ref(agt_session *session);
+/** Drop a reference. What is stored stays. */
+AGT_API void agt_session_unref(agt_session *session);
+
+/** 26 characters, sorted by the time of making; the conversation of traces and the ledger. */
+AGT_API const char *agt_session_get_id(const agt_session *session);
+/** Its name; "" if it has none. */
+AGT_API const char *agt_session_get_name(const agt_session *session);
+
+/**
+ * The messages so far: an array as in agt_store_get_session(). What another process added is there
+ * after the next run.
+ *
+ * @return AGT_OK; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_session_get_messages(agt_session *session,
+                                                           agt_value **ret_messages);
+
+/** Whether all messages are in the store. @return AGT_OK, also in memory; what the store answered
+ * to the last try to write */
+AGT_API agt_status agt_session_get_status(agt_session *session, agt_error *err);
+
+/**
+ * A new session that begins with all that was said in this one, and goes its own way.
+ *
+ * @param name  of the new one; NULL = none. It is where the old one is: in the store, or in memory
+ * @return AGT_OK; AGT_E_BUSY while a run is at it; AGT_E_EXISTS; AGT_E_INVALID for a bad name;
+ *         otherwise as agt_session_new()
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_session_fork(agt_session *session, const char *name,
+                                                   agt_session **ret_session, agt_error *err);
+
+/** Forget all messages; the session stays. @return AGT_OK; AGT_E_BUSY while a run is at it;
+ * otherwise as agt_session_new() */
+AGT_API AGT_MUST_CHECK agt_status agt_session_clear(agt_session *session, agt_error *err);
+
+/** Forget the session as well: it cannot be used any more. @return as agt_session_clear() */
+AGT_API AGT_MUST_CHECK agt_status agt_session_delete(agt_session *session, agt_error *err);
+
 /* ---- pool ---------------------------------------------------------------------------------- */
 
 typedef enum agt_specialization {
@@ -185,7 +267,8 @@ AGT_API AGT_MUST_CHECK agt_status agt_pool_route_request_start(agt_pool *pool,
                                                                agt_task **ret_task, agt_error *err);
 
 /** Ask all members that fit at once; every one's reply is kept, whatever became of the others. A
- * member that is full answers with AGT_E_BUSY. */
+ * member that is full answers with AGT_E_BUSY. A session cannot be asked by several at once:
+ * AGT_E_INVALID. */
 AGT_API AGT_MUST_CHECK agt_status agt_pool_broadcast_request(agt_pool *pool,
                                                              const agt_request *request,
                                                              agt_replies **ret_replies,

@@ -26,6 +26,7 @@ typedef struct agt_tool agt_tool;           /* belongs to its executor          
 typedef struct agt_tool_call agt_tool_call; /* one attempt to run a tool                         */
 typedef struct agt_graph agt_graph;         /* one thread at a time until it is started          */
 typedef struct agt_results agt_results;     /* immutable, reference-counted; @threads any        */
+typedef struct agt_session agt_session;     /* a conversation: see agent_sdk/agents.h            */
 
 /** How a call ended. */
 typedef enum agt_outcome {
@@ -403,6 +404,8 @@ typedef struct agt_call_options {
     const char *agent;          /* whom the ledger charges; NULL = nobody in particular     */
     const char *run_name; /* as `agent trace ls` shows it, if a run begins; NULL = that of what
                            * is started */
+    agt_session *session; /* the conversation that an agent goes on with; referenced; NULL = none.
+                           * Its id is `conversation`, unless that says otherwise */
 } agt_call_options;
 
 typedef struct agt_graph_config {

@@ -279,6 +279,10 @@ agt_status agt__agent_run_make_output(const agt__agent_run *run, agt_value **ret
 void agt__agent_run_describe(const agt__agent_run *run, agt_span *span)
 {
     const agt_costs *costs = &run->costs;
+    if (run->session != NULL) {
+        const char *id = agt_session_get_id(run->session);
+        agt__span_set_text(span, AGT__ATTR_CONVERSATION, id, strlen(id));
+    }
     agt__span_set_int(span, AGT__ATTR_STEPS, run->step);
     agt__span_set_int(span, AGT__ATTR_TOOL_CALLS, run->tool_calls);
     agt__span_set_int(span, AGT__ATTR_TOTAL_TOKENS,

@@ -176,6 +176,7 @@ void agt__agent_run_start_tools(agt__agent_run *run)
         return;
     }
     run->phase = AGT__PHASE_RAN;
+    run->is_batch_started = true;
     if (item_count == 0) {
         return;
     }
@@ -187,6 +188,7 @@ void agt__agent_run_start_tools(agt__agent_run *run)
                              agt__agent_run_get_options(run, &options), &listener, &run->error);
     if (status != AGT_OK) {
         /* Some calls may be in the graph and wait to be released: that will not happen. */
+        run->is_batch_started = false;
         agt__agent_run_end(run, AGT_OUTCOME_ERROR);
         agt__graph_cancel(run->graph);
     }
@@ -223,7 +225,10 @@ static agt_value *make_result(agt__agent_run *run, const agt__planned *planned)
     agt__tool_result result = {.id = planned->request.id, .name = planned->request.name_value};
     agt_error error;
     char why[refusal_size];
-    if (planned->item != 0) {
+    if (!run->is_batch_started) {
+        result.outcome = AGT_OUTCOME_CANCELLED;
+        result.error = "not run: the agent was stopped before";
+    } else if (planned->item != 0) {
         read_result(run, planned, &result, &error);
         count_tool(run, planned, result.outcome);
     } else {
@@ -252,6 +257,7 @@ agt_status agt__agent_run_collect(agt__agent_run *run)
         parts[i] = make_result(run, &run->planned.items[i]);
     }
     agt_status status = agt__value_make_array(run->allocator, parts, count, &array);
+    run->is_batch_started = false;
     if (!fits) {
         agt__free(run->allocator, parts);
     }

@@ -2,8 +2,8 @@
  * The agent's loop: ask the model, run the tools it asks for, tell it the results, and so on until
  * it answers or a limit ends the run.
  *
- *     ASK → (model call) → ANSWERED → final: DONE
- *                                   → tools: (batch) → RAN → ASK …
+ *     OPEN → ASK → (model call) → ANSWERED → final: DONE
+ *                                          → tools: (batch) → RAN → ASK …
  *
  * There is no scheduler here: model requests and tool calls are calls of an open graph within the
  * agent's own call. When one is settled the engine says so, and when
@@ -11,7 +11,8 @@
  * cancels the graph; its calls settle, and the run ends by the same way, with what it has.
  *
  * Who ends: agt__agent_run_end() closes the graph; when the engine says that the graph is done,
- * nothing of the run is under way any more, and the agent's call is completed.
+ * nothing of the run is under way any more but what it has sent to the store; then the agent's call
+ * is completed.
  *
  * Threads: the loop's.
  */
@@ -83,7 +84,13 @@ static void free_run(agt__agent_run *run)
     for (size_t i = 0; i < run->message_count; i++) {
         agt_value_unref(run->messages[i]);
     }
+    if (run->has_session) {
+        agt__session_end(run->session);
+    }
+    agt__session_unref(run->session);
+    agt_value_unref(run->query);
     agt__free(run->allocator, run->messages);
+    agt__free(run->allocator, run->turns);
     agt__free(run->allocator, run->planned.items);
     agt__free(run->allocator, run->before.items);
     agt__free(run->allocator, run->items);
@@ -140,10 +147,15 @@ agt_status agt__agent_run_add_message(agt__agent_run *run, agt_value *message)
     agt_status status =
         agt__array_reserve(run->allocator, &run->messages, &run->message_capacity,
                            run->message_count, sizeof(*run->messages), messages_max);
+    if (status == AGT_OK) {
+        status = agt__array_reserve(run->allocator, &run->turns, &run->turn_capacity,
+                                    run->message_count, sizeof(*run->turns), messages_max);
+    }
     if (status != AGT_OK) {
         agt_value_unref(message);
         return AGT_E_NOMEM;
     }
+    run->turns[run->message_count] = run->turn;
     run->messages[run->message_count++] = message;
     run->bytes += agt__value_estimate_size(message);
     return AGT_OK;
@@ -204,6 +216,7 @@ static void ask(agt__agent_run *run)
                             agent->operation.name, run->step, run->step == 1 ? "" : "s");
         return;
     }
+    agt__agent_run_keep(run);
     uint64_t input = agt__estimate_tokens(agent->request_bytes + run->bytes);
     uint64_t output = allow_output(run, input);
     if (output == 0) {
@@ -367,10 +380,17 @@ static void read_response(agt__agent_run *run)
 /* ---- the loop ---------------------------------------------------------------------------------
  */
 
-static void go_on(agt__agent_run *run)
+void agt__agent_run_go_on(agt__agent_run *run)
 {
     while (run->pending == 0 && run->phase != AGT__PHASE_DONE) {
         switch (run->phase) {
+        case AGT__PHASE_OPEN:
+            if (agt__agent_run_load(run) != AGT_OK) {
+                agt__agent_run_fail_nomem(run);
+                break;
+            }
+            run->phase = AGT__PHASE_ASK;
+            break;
         case AGT__PHASE_ASK:
             ask(run);
             break;
@@ -397,7 +417,7 @@ static void on_settled(agt_graph *graph, agt_call_id call, void *user_data)
     (void)call;
     if (run->phase != AGT__PHASE_DONE) {
         run->pending--;
-        go_on(run);
+        agt__agent_run_go_on(run);
     }
 }
 
@@ -406,18 +426,33 @@ agt__listener agt__agent_run_get_listener(agt__agent_run *run)
     return (agt__listener){.on_settled = on_settled, .user_data = run};
 }
 
-/* Nothing of the run is under way any more: complete the agent's call. */
-static void complete(agt_graph *graph, void *user_data)
+static void on_graph_done(agt_graph *graph, void *user_data)
 {
     agt__agent_run *run = user_data;
+    (void)graph;
+    run->is_graph_done = true;
+    agt__agent_run_finish(run);
+}
+
+void agt__agent_run_finish(agt__agent_run *run)
+{
     agt_tool_call *call = run->call;
     agt_value *output = NULL;
-    (void)graph;
+    if (run->has_errand) {
+        return; /* it comes back here */
+    }
     if (run->phase != AGT__PHASE_DONE) {
         /* The graph was closed under the run: by what cancels it, before it could take a step. */
         if (!is_over(run)) {
             agt__agent_run_fail(run, AGT_E_CLOSED, "the run was stopped");
         }
+    }
+    if (agt__agent_run_close_session(run)) {
+        return;
+    }
+    if (run->has_session) { /* before whoever waits for the reply can go on */
+        run->has_session = false;
+        agt__session_end(run->session);
     }
     if (agt__agent_run_make_output(run, &output) != AGT_OK) {
         agt__error_nomem(&run->error, origin);
@@ -489,7 +524,6 @@ static agt_status prepare(agt__agent_run *run, agt_error *err)
 {
     const agt_value *input = agt_tool_call_get_input(run->call);
     const agt_value *query = agt_value_get_member(input, "query");
-    agt_value *message = NULL;
     if (agt_value_get_kind(query) != AGT_VALUE_STRING) {
         return agt__error_set(err, AGT_E_REJECTED, origin,
                               "the input of an agent is {\"query\": \"...\"}");
@@ -506,8 +540,7 @@ static agt_status prepare(agt__agent_run *run, agt_error *err)
     agt_value *who = agt__value_text_or_null(run->allocator, name);
     if (who == NULL || agt__value_take_taint(run->allocator, who, &run->name) != AGT_OK ||
         agt__message_new_text(run->allocator, &run->agent->words, AGT__WORD_USER, query,
-                              &message) != AGT_OK ||
-        agt__agent_run_add_message(run, message) != AGT_OK) {
+                              &run->query) != AGT_OK) {
         return agt__error_nomem(err, origin);
     }
     return AGT_OK;
@@ -549,7 +582,7 @@ static agt_status begin(agt__agent_run *run, agt_error *err)
         run->deadline_ns =
             agt__runtime_now_ns(run->runtime) + (uint64_t)agent->limits.wall_ms * UINT64_C(1000000);
     }
-    return agt__graph_start_within(run->graph, run->call, &options, complete, run, err);
+    return agt__graph_start_within(run->graph, run->call, &options, on_graph_done, run, err);
 }
 
 static agt_status check_depth(const agt_tool_call *call, const agt_agent *agent, agt_error *err)
@@ -591,7 +624,10 @@ agt_status agt__agent_start(agt_tool_call *call, agt_agent *agent, agt__agent_ki
     run->runtime = runtime;
     run->deadline_ns = UINT64_MAX;
     run->costs.struct_size = sizeof(run->costs);
-    status = prepare(run, &err);
+    status = agt__agent_run_begin_session(run, &err);
+    if (status == AGT_OK) {
+        status = prepare(run, &err);
+    }
     if (status == AGT_OK) {
         status = make_budget(run, &err);
     }
@@ -606,6 +642,7 @@ agt_status agt__agent_start(agt_tool_call *call, agt_agent *agent, agt__agent_ki
     }
     agt__tool_call_set_state(call, run);
     *ret_pending = true;
-    go_on(run);
+    agt__agent_run_open(run);
+    agt__agent_run_go_on(run);
     return AGT_OK;
 }

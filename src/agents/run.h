@@ -1,6 +1,6 @@
 /*
  * One run of an agent: from a query to an answer. loop.c drives it, batch.c runs tools for it,
- * answer.c makes the answer.
+ * answer.c makes the answer, conversation.c takes it from and to a session.
  *
  * A run is part of a pending call; its model requests and tool calls stand in an open graph within
  * that call. It lives on the loop thread, from the start of the call to its completion.
@@ -9,6 +9,7 @@
 #define AGT_AGENTS_RUN_H
 
 #include "agents/agent.h"
+#include "agents/session.h"
 #include "llm/message.h"
 #include "llm/model.h"
 
@@ -27,6 +28,7 @@ typedef struct agt__planned_list {
 } agt__planned_list;
 
 typedef enum agt__agent_phase {
+    AGT__PHASE_OPEN,     /* the session is being opened, or just was */
     AGT__PHASE_ASK,      /* the next request may go out             */
     AGT__PHASE_ANSWERED, /* a request is under way, or just settled */
     AGT__PHASE_RAN,      /* tools are under way, or just settled    */
@@ -48,6 +50,9 @@ typedef struct agt__agent_run {
     agt_value *name; /* of the operation, for requests */
     const agt_value **messages;
     size_t message_count, message_capacity;
+    uint32_t *turns; /* of each message, from 1 */
+    size_t turn_capacity;
+    uint32_t turn;   /* this one */
     size_t bytes;    /* of the messages, about */
     uint64_t tokens; /* of all requests so far, for tokens_max */
 
@@ -61,7 +66,17 @@ typedef struct agt__agent_run {
     agt_call_id request;     /* the model call of this step */
     uint64_t request_tokens; /* its worst case */
 
+    agt_session *session; /* referenced; NULL = none */
+    agt_value *query;     /* the first message of this run, until the session has been read */
+    size_t kept;          /* messages that the session has */
+    agt__errand errand;   /* to the store */
+    bool has_errand;      /* it is under way */
+    bool has_session;     /* nobody else may use it */
+    bool is_saved;        /* the last word has been sent to it */
+    bool is_graph_done;
+
     agt__planned_list planned, before; /* of this step, of the step before */
+    bool is_batch_started;             /* `planned` has been given to the engine */
     agt__batch_item *items;
     size_t item_capacity;
 
@@ -77,6 +92,12 @@ typedef struct agt__agent_run {
 
 /** Add a message to the conversation; takes @message over. @return AGT_OK; AGT_E_NOMEM */
 AGT_MUST_CHECK agt_status agt__agent_run_add_message(agt__agent_run *run, agt_value *message);
+
+/** Go on, or come to an end, if nothing is awaited any more. */
+void agt__agent_run_go_on(agt__agent_run *run);
+
+/** The graph of the run, and what it has sent to the store, is done: complete the call. */
+void agt__agent_run_finish(agt__agent_run *run);
 
 /** End the run with this outcome; run->error must say why unless it is ok. */
 void agt__agent_run_end(agt__agent_run *run, agt_outcome outcome);
@@ -106,6 +127,26 @@ void agt__agent_run_start_tools(agt__agent_run *run);
 
 /** Make the message of results of a batch that is settled. @return AGT_OK; AGT_E_NOMEM */
 AGT_MUST_CHECK agt_status agt__agent_run_collect(agt__agent_run *run);
+
+/* ---- conversation.c ----------------------------------------------------------------------------
+ */
+
+/** Have the run's session, if it has one, to itself. @return AGT_OK; AGT_E_BUSY; AGT_E_INVALID;
+ * AGT_E_NOT_FOUND */
+AGT_MUST_CHECK agt_status agt__agent_run_begin_session(agt__agent_run *run, agt_error *err);
+
+/** Have the session opened: the run goes on when it is. */
+void agt__agent_run_open(agt__agent_run *run);
+
+/** Take over what was said before, and then the query. @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_run_load(agt__agent_run *run);
+
+/** All tool calls have results: give the session what is new, and have it written. Without memory
+ * it is tried again later. */
+void agt__agent_run_keep(agt__agent_run *run);
+
+/** The last word to the session. @return whether it is on its way: the run finishes afterwards */
+bool agt__agent_run_close_session(agt__agent_run *run);
 
 /* ---- answer.c ----------------------------------------------------------------------------------
  */

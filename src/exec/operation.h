@@ -152,6 +152,20 @@ void agt__tool_call_tell(agt_tool_call *call, agt__told told, const void *what);
 /** Whether anybody would hear it: else nothing need be prepared for telling. */
 bool agt__tool_call_is_heard(const agt_tool_call *call);
 
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+/* First member of an agt_session: all that this room needs of one, to keep it as long as a call has
+ * it among its options. */
+typedef struct agt__session_head {
+    _Atomic uint32_t refs;
+    const char *id;
+    void (*destroy)(struct agt__session_head *head);
+} agt__session_head;
+
+agt_session *agt__session_ref(agt_session *session);
+/** Drop a reference; NULL is fine. */
+void agt__session_unref(agt_session *session);
+
 /* ---- registering operations ---------------------------------------------------------------- */
 
 /**

@@ -8,7 +8,35 @@
 #include "base/mem.h"
 #include "exec/graph.h"
 
+#include <stdatomic.h>
+
 #define ORIGIN "exec/options"
+
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+agt_session *agt__session_ref(agt_session *session)
+{
+    if (session != NULL) {
+        agt__session_head *head = (agt__session_head *)(void *)session;
+        (void)atomic_fetch_add_explicit(&head->refs, 1, memory_order_relaxed);
+    }
+    return session;
+}
+
+void agt__session_unref(agt_session *session)
+{
+    agt__session_head *head = (agt__session_head *)(void *)session;
+    if (head != NULL && atomic_fetch_sub_explicit(&head->refs, 1, memory_order_acq_rel) == 1) {
+        head->destroy(head);
+    }
+}
+
+static const char *id_of(const agt_session *session)
+{
+    return session != NULL ? ((const agt__session_head *)(const void *)session)->id : NULL;
+}
+
+/* ---- options ------------------------------------------------------------------------------- */
 
 static agt_status copy_text(const agt_allocator *allocator, const char *text, char **ret_copy)
 {
@@ -45,6 +73,10 @@ agt_status agt__options_init(agt__options *options, const agt_allocator *allocat
     }
     own->cancel = agt_cancel_ref(own->cancel);
     own->budget = agt_budget_ref(own->budget);
+    own->session = agt__session_ref(own->session);
+    if (own->conversation == NULL) {
+        own->conversation = id_of(own->session);
+    }
     if (own->parent != NULL) {
         options->parent = *own->parent;
         own->parent = &options->parent;
@@ -75,6 +107,7 @@ void agt__options_inherit(agt__options *options, const agt__options *defaults,
     own->conversation = own->conversation != NULL ? own->conversation : outer->conversation;
     own->correlation_id = own->correlation_id != NULL ? own->correlation_id : outer->correlation_id;
     own->agent = own->agent != NULL ? own->agent : outer->agent;
+    own->session = own->session != NULL ? own->session : outer->session;
     if (own->budget == NULL) {
         own->budget = agt_budget_ref(outer->budget);
     }
@@ -87,6 +120,7 @@ void agt__options_deinit(agt__options *options, const agt_allocator *allocator)
 {
     agt_cancel_unref(options->own.cancel);
     agt_budget_unref(options->own.budget);
+    agt__session_unref(options->own.session);
     agt_budget_unref(options->given.budget);
     agt__free(allocator, options->conversation);
     agt__free(allocator, options->correlation_id);

@@ -221,6 +221,7 @@ agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
     (void)agt__graph_ref(graph); /* the run's */
     agt__options outer = {.given = *agt__tool_call_get_options(call), .deadline_ns = call->due_ns};
     outer.given.timeout_ms = 0; /* that is of the outer call, not of each inner one */
+    outer.given.session = NULL; /* likewise */
     agt__options_inherit(&graph->options, &outer, graph->runtime->clock);
     use_executor(graph);
     inherit_options(graph);

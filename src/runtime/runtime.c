@@ -84,6 +84,9 @@ static agt_status make_telemetry(agt_runtime *runtime, const agt_runtime_config 
         };
         status = agt__exporter_new(&exporter_config, &runtime->exporter, err);
     }
+    if (status == AGT_OK && config->store_path != NULL) {
+        status = agt__keep_new(config->allocator, config->store_path, &runtime->keep);
+    }
     return status == AGT_E_NOMEM ? agt__error_nomem(err, ORIGIN) : status;
 }
 
@@ -124,6 +127,7 @@ static agt_status make_locks(agt_runtime *runtime)
 static void free_parts(agt_runtime *runtime)
 {
     agt__workers_free(runtime->workers);
+    agt__keep_free(runtime->keep);
     agt__exporter_free(runtime->exporter);
     agt__loop_free(runtime->loop);
     agt_prices_free(runtime->prices);
@@ -355,6 +359,9 @@ static agt_status close_once(agt_runtime *runtime, uint64_t deadline_ns, agt_err
         stuck = agt__workers_close(runtime->workers, deadline_ns);
     }
     pass_loop(runtime, deadline_ns); /* after the workers: their last word goes to the loop */
+    if (stuck == 0) {                /* else a thread may be inside it */
+        agt__keep_close(runtime->keep);
+    }
     agt_status status = agt__exporter_close(runtime->exporter, left_ms(deadline_ns), err);
     runtime->closed = true;
     return stuck > 0 ? leave_behind(runtime, stuck, err) : status;

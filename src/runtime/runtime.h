@@ -35,7 +35,8 @@ struct agt_runtime {
     agt_prices *prices;
     agt__exporter *exporter;
     bool simulated;
-    bool stored; /* runs are written to a store */
+    bool stored;            /* runs are written to a store */
+    struct agt__keep *keep; /* the second connection to it; NULL without a store */
     uint32_t fork_generation;
 
     _Atomic uint32_t refs;
@@ -79,6 +80,44 @@ void agt__runtime_extend_activity(agt_runtime *runtime);
 void agt__runtime_link_activity(agt_runtime *runtime, agt__activity *activity);
 /** It is over. @threads loop (any, if it was never linked) */
 void agt__runtime_end_activity(agt_runtime *runtime, agt__activity *activity);
+
+/* ---- the store, for what somebody waits for (keep.c) ---------------------------------------- */
+
+typedef struct agt__keep agt__keep;
+
+/** @return AGT_OK; AGT_E_NOMEM */
+agt_status agt__keep_new(const agt_allocator *allocator, const char *store_path,
+                         agt__keep **ret_keep);
+/** Close the connection: from now on nobody enters. */
+void agt__keep_close(agt__keep *keep);
+void agt__keep_free(agt__keep *keep);
+
+/**
+ * Have the runtime's store to oneself, open for reading and writing, until
+ * agt__runtime_leave_store(). May wait, for other threads and for other processes: never on the
+ * loop thread of a runtime that is not simulated.
+ *
+ * @return AGT_OK; AGT_E_INVALID if the runtime has no store; AGT_E_CLOSED, AGT_E_FORKED; what
+ *         agt__store_open_writer() answers
+ */
+AGT_MUST_CHECK agt_status agt__runtime_enter_store(agt_runtime *runtime, agt_store **ret_store,
+                                                   agt_error *err);
+void agt__runtime_leave_store(agt_runtime *runtime);
+
+/* Something that blocks, done for the loop. Embedded; one at a time. */
+typedef struct agt__errand agt__errand;
+struct agt__errand {
+    void (*run)(agt__errand *errand);  /* on a worker; when simulated on the loop               */
+    void (*done)(agt__errand *errand); /* on the loop, afterwards, never from within the start   */
+    agt_status status;                 /* not AGT_OK: there was no thread, run() was not called  */
+    agt_runtime *runtime;
+    agt__work work;
+    agt__job job;
+};
+
+/** Start an errand; run and done are set. It is part of an activity that goes on until done().
+ * @threads loop */
+void agt__runtime_start_errand(agt_runtime *runtime, agt__errand *errand);
 
 /* ---- runs ---------------------------------------------------------------------------------- */
 

@@ -123,12 +123,15 @@ typedef struct agt__store_fact {
     const char *agent;       /* who says so; NULL = the program */
     const uint8_t *trace_id; /* of the run; NULL                */
 } agt__store_fact;
+/** Write it, or write it anew: its version counts up. @return as above */
 agt_status agt__store_put_fact(agt_store *store, const agt__store_fact *fact, agt_error *err);
 /** @return AGT_OK also if it was not there */
 agt_status agt__store_forget_fact(agt_store *store, const char *space, const char *key,
                                   bool *ret_had, agt_error *err);
 
+/** End the transaction: all of it is there. See agt__store_begin(). */
 agt_status agt__store_commit(agt_store *store, agt_error *err);
+/** End it: nothing of it ever was. Does nothing outside of one. */
 void agt__store_rollback(agt_store *store);
 
 /* ---- reading, for the library itself: readers and writers ---- */

@@ -1,0 +1,227 @@
+/*
+ * A run and its session: what was said before comes in, what is said now goes out.
+ *
+ *     begin → (open) → load → … keep … keep … → close
+ *
+ * The run gives messages to the session only when no tool call is without its result: before each
+ * request, and at the end. A turn that was cut off is brought into that form: tools that ran are
+ * told of by their results, of calls that never ran the result says so, and an answer that cannot
+ * be completed that way is left out.
+ *
+ * Sessions in the store are opened, saved and closed by errands (runtime/keep.c), one at a time: a
+ * save that is due while another is under way is left to the next one. The run does not wait for
+ * saves but for the last, so that when the reply is there, so is the turn.
+ *
+ * Threads: the loop's, but for the errands' own functions, which touch the session only.
+ */
+#include "agents/run.h"
+
+#include "base/error.h"
+#include "base/value.h"
+#include "runtime/runtime.h"
+
+#include <string.h>
+
+static const char origin[] = "agents/session";
+
+static agt__agent_run *run_of(agt__errand *errand)
+{
+    return (agt__agent_run *)(void *)((char *)errand - offsetof(agt__agent_run, errand));
+}
+
+/* ---- coming in --------------------------------------------------------------------------------
+ */
+
+agt_status agt__agent_run_begin_session(agt__agent_run *run, agt_error *err)
+{
+    agt_session *session = agt__tool_call_get_options(run->call)->session;
+    if (session == NULL || run->kind != AGT__AGENT_ALONE) {
+        return AGT_OK;
+    }
+    if (session->runtime != run->runtime) {
+        return agt__error_set(err, AGT_E_INVALID, origin, "session %s is of another runtime",
+                              session->id);
+    }
+    agt_status status = agt__session_begin(session, err);
+    if (status == AGT_OK) {
+        run->session = agt__session_ref(session);
+        run->has_session = true;
+    }
+    return status;
+}
+
+/* On a worker. */
+static void open_session(agt__errand *errand)
+{
+    agt__agent_run *run = run_of(errand);
+    agt_error err;
+    errand->status = agt__session_open(run->session, &err);
+    if (errand->status != AGT_OK) {
+        run->error = err; /* the run waits, and does not look */
+    }
+}
+
+static void on_open(agt__errand *errand)
+{
+    agt__agent_run *run = run_of(errand);
+    run->has_errand = false;
+    if (errand->status != AGT_OK && run->phase != AGT__PHASE_DONE) {
+        if (run->error.status == AGT_OK) {
+            agt__error_set(&run->error, errand->status, origin, "no thread for the store");
+        }
+        agt__agent_run_end(run, AGT_OUTCOME_ERROR);
+    }
+    if (run->is_graph_done) {
+        agt__agent_run_finish(run);
+    } else if (run->phase != AGT__PHASE_DONE) {
+        run->pending--;
+        agt__agent_run_go_on(run);
+    }
+}
+
+void agt__agent_run_open(agt__agent_run *run)
+{
+    run->phase = AGT__PHASE_OPEN;
+    if (run->session == NULL || !run->session->is_stored) {
+        return;
+    }
+    run->pending = 1;
+    run->has_errand = true;
+    run->errand = (agt__errand){.run = open_session, .done = on_open};
+    agt__runtime_start_errand(run->runtime, &run->errand);
+}
+
+/* Whether a model may be shown it: what is damaged in the store is null. */
+static bool is_shown(const agt__entry *entry)
+{
+    return entry->kind == AGT__MESSAGE_SAID &&
+           agt__value_member_text(entry->message, "role", NULL) != NULL;
+}
+
+agt_status agt__agent_run_load(agt__agent_run *run)
+{
+    agt_session *session = run->session;
+    agt_status status = AGT_OK;
+    run->turn = 1;
+    if (session != NULL) {
+        for (size_t i = 0; status == AGT_OK && i < session->count; i++) {
+            const agt__entry *entry = &session->entries[i];
+            if (is_shown(entry)) {
+                run->turn = entry->turn;
+                status = agt__agent_run_add_message(run, agt_value_ref(entry->message));
+            }
+        }
+        run->turn = agt__session_get_turn(session, session->count) + 1;
+    }
+    run->kept = run->message_count;
+    if (status == AGT_OK) {
+        agt_value *query = run->query;
+        run->query = NULL;
+        status = agt__agent_run_add_message(run, query);
+    }
+    return status;
+}
+
+/* ---- going out --------------------------------------------------------------------------------
+ */
+
+/* On a worker. */
+static void save_session(agt__errand *errand)
+{
+    agt__agent_run *run = run_of(errand);
+    agt__session_save(run->session, run->agent->operation.name, false);
+}
+
+static void close_session(agt__errand *errand)
+{
+    agt__agent_run *run = run_of(errand);
+    agt__session_save(run->session, run->agent->operation.name, true);
+}
+
+static void on_saved(agt__errand *errand)
+{
+    agt__agent_run *run = run_of(errand);
+    run->has_errand = false;
+    if (run->is_graph_done) {
+        agt__agent_run_finish(run);
+    }
+}
+
+/* Give the session all messages that it does not have. */
+static void hand_over(agt__agent_run *run)
+{
+    const agt_clock *clock = run->runtime->clock;
+    while (run->kept < run->message_count) {
+        agt__entry entry = {
+            .message = agt_value_ref(run->messages[run->kept]),
+            .turn = run->turn,
+            .kind = AGT__MESSAGE_SAID,
+            .unix_ns = clock->get_unix_ns(clock->ctx),
+            .has_trace = agt_span_context_is_valid(&run->context),
+        };
+        memcpy(entry.trace_id, run->context.trace_id, sizeof(entry.trace_id));
+        if (agt__session_add(run->session, &entry) != AGT_OK) {
+            return;
+        }
+        run->kept++;
+    }
+}
+
+void agt__agent_run_keep(agt__agent_run *run)
+{
+    if (run->session == NULL) {
+        return;
+    }
+    hand_over(run);
+    if (run->session->is_stored && !run->has_errand) {
+        run->has_errand = true;
+        run->errand = (agt__errand){.run = save_session, .done = on_saved};
+        agt__runtime_start_errand(run->runtime, &run->errand);
+    }
+}
+
+static size_t count_tool_calls(const agt_value *message)
+{
+    const agt_value *parts = agt_value_get_member(message, "parts");
+    agt__tool_request request;
+    size_t calls = 0;
+    for (size_t i = 0; i < agt_value_get_count(parts); i++) {
+        calls += agt__part_get_tool_call(agt_value_get_item(parts, i), &request);
+    }
+    return calls;
+}
+
+/* The last answer may have asked for tools: see to it that there are results. */
+static void complete_turn(agt__agent_run *run)
+{
+    if (run->message_count <= run->kept) {
+        return;
+    }
+    const agt_value *last = run->messages[run->message_count - 1];
+    if (strcmp(agt__value_member_text(last, "role", ""), "assistant") != 0) {
+        return;
+    }
+    size_t calls = count_tool_calls(last);
+    if (calls > 0 && (calls != run->planned.count || agt__agent_run_collect(run) != AGT_OK)) {
+        run->message_count--;
+        agt_value_unref(last);
+    }
+}
+
+bool agt__agent_run_close_session(agt__agent_run *run)
+{
+    if (run->session == NULL || run->is_saved) {
+        return run->has_errand;
+    }
+    run->is_saved = true;
+    if (run->query == NULL) { /* it was read, so there may be something to say */
+        complete_turn(run);
+        hand_over(run);
+    }
+    if (run->session->is_stored) {
+        run->has_errand = true;
+        run->errand = (agt__errand){.run = close_session, .done = on_saved};
+        agt__runtime_start_errand(run->runtime, &run->errand);
+    }
+    return run->has_errand;
+}

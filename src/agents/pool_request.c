@@ -195,6 +195,15 @@ static agt_status start(agt_pool *pool, const agt_request *request, bool all, ag
                               "pool, request and ret_task are required");
     }
     agt_status status = agt__config_read(&own, sizeof(own), request, err);
+    if (status == AGT_OK && all && own.options != NULL) {
+        agt_call_options options;
+        status = agt__config_read(&options, sizeof(options), own.options, err);
+        if (status == AGT_OK && options.session != NULL) {
+            status = agt__error_set(err, AGT_E_INVALID, origin,
+                                    "a session has one run at a time: several members cannot go "
+                                    "on with it at once; fork it");
+        }
+    }
     if (status == AGT_OK) {
         status = new_request(pool, &own, all, &record, err);
     }

@@ -160,6 +160,31 @@ static agt_status create(agt_session *session, agt_store *store, const char *par
     return status;
 }
 
+/* A session with an id that the store does not have: a simulated runtime draws the same ones as the
+ * one before it. */
+static agt_status make_stored(agt_runtime *runtime, agt_store *store, const char *name,
+                              agt_session **ret_session, agt_error *err)
+{
+    for (;;) {
+        agt_session *session = NULL;
+        agt_value *taken = NULL;
+        agt_status status = make_session(runtime, name, true, &session, err);
+        if (status != AGT_OK) {
+            return status;
+        }
+        status = agt__store_read_session(store, session->id, true, &taken, err);
+        agt_value_unref(taken);
+        if (status == AGT_E_NOT_FOUND) {
+            *ret_session = session;
+            return AGT_OK;
+        }
+        agt_session_unref(session);
+        if (status != AGT_OK) {
+            return status;
+        }
+    }
+}
+
 /* The session of that name, which may be made by another process at this moment. */
 static agt_status find_or_create(agt_runtime *runtime, agt_store *store,
                                  const agt_session_config *config, agt_session **ret_session,
@@ -170,7 +195,7 @@ static agt_status find_or_create(agt_runtime *runtime, agt_store *store,
         agt__store_read_session(store, config->name, !config->existing, &stored, err);
     if (status == AGT_E_NOT_FOUND && !config->existing) {
         agt_session *session = NULL;
-        status = make_session(runtime, config->name, true, &session, err);
+        status = make_stored(runtime, store, config->name, &session, err);
         if (status == AGT_OK) {
             status = create(session, store, NULL, err);
         }
@@ -218,7 +243,7 @@ agt_status agt_session_new(agt_runtime *runtime, const agt_session_config *confi
     status = agt__runtime_enter_store(runtime, &store, err);
     if (status == AGT_OK) {
         status = own.name != NULL ? find_or_create(runtime, store, &own, ret_session, err)
-                                  : make_session(runtime, NULL, true, ret_session, err);
+                                  : make_stored(runtime, store, NULL, ret_session, err);
         agt__runtime_leave_store(runtime);
     }
     return status;

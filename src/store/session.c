@@ -156,14 +156,16 @@ static agt_status run_with(agt_store *store, const char *sql, int64_t first, int
 
 agt_status agt__store_copy_session(agt_store *store, int64_t from, int64_t to, agt_error *err)
 {
-    static const char *const texts[] = {
+    static const char messages[] =
         "INSERT INTO message (session, number, turn, kind, tainted, trace_id, unix_ns, body) "
         "SELECT ?2, number, turn, kind, tainted, trace_id, unix_ns, body FROM message "
-        "WHERE session = ?1",
-        "INSERT INTO result (session, id, body) SELECT ?2, id, body FROM result WHERE session = ?1",
+        "WHERE session = ?1";
+    static const char results[] =
+        "INSERT INTO result (session, id, body) SELECT ?2, id, body FROM result WHERE session = ?1";
+    static const char rest[] =
         "UPDATE session SET (sent_from, agent) = (SELECT sent_from, agent FROM session WHERE row = "
-        "?1), revision = revision + 1 WHERE row = ?2",
-    };
+        "?1), revision = revision + 1 WHERE row = ?2";
+    static const char *const texts[] = {messages, results, rest};
     agt_status status = AGT_OK;
     for (size_t i = 0; status == AGT_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
         status = run_with(store, texts[i], from, to, err);

@@ -22,7 +22,9 @@ extern "C" {
 /* ---- HTTP ---------------------------------------------------------------------------------- */
 
 /** One HTTP request. Everything is copied by http_start. The proxy that the environment names
- * (http_proxy, https_proxy, no_proxy) is used, except where private addresses are denied. A URL
+ * (http_proxy, https_proxy, no_proxy) is used, except where private addresses are denied. Who
+ * signed a server's certificate has to be known to the system, or stand in the file of certificates
+ * (PEM) that CURL_CA_BUNDLE or else SSL_CERT_FILE names; both are read when the loop starts. A URL
  * with a user name or password in it is refused: send a header. */
 typedef struct agt_http_request {
     size_t struct_size;

@@ -127,6 +127,11 @@ static const char *const variables[][2] = {
      "installed."},
     {"XDG_DATA_HOME", "Where the store is: $XDG_DATA_HOME/agent/agent.db; ~/.local/share without "
                       "it."},
+    {"CURL_CA_BUNDLE, SSL_CERT_FILE",
+     "A file of certificates (PEM): who signs those of https servers; the first that is set "
+     "counts."},
+    {"http_proxy, https_proxy, no_proxy",
+     "The proxy for HTTP requests, and the hosts that are reached without one."},
     {"NO_COLOR, CLICOLOR_FORCE, TERM, COLUMNS, CI",
      "NO_COLOR (not empty): no color. CLICOLOR_FORCE (not 0): color without a terminal. TERM=dumb: "
      "neither color nor moving lines. COLUMNS: the width. CI (not empty): no moving lines."},

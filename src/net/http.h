@@ -86,6 +86,8 @@ void agt__http_cancel(agt_http_exchange *exchange);
 /** The loop that the client of @exchange runs on. */
 agt__loop *agt__http_get_loop(const agt_http_exchange *exchange);
 const agt_allocator *agt__http_get_allocator(const agt_http_exchange *exchange);
+/** The file of certificates to trust; NULL = the system's. */
+const char *agt__http_get_ca_file(const agt_http_exchange *exchange);
 /** Whether private addresses are out of bounds. */
 bool agt__http_is_guarded(const agt_http_exchange *exchange);
 

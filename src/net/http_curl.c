@@ -29,6 +29,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #define ORIGIN          "net/http"
 #define CONNECTIONS_MAX 64L /* kept open without a request                               */
@@ -65,6 +66,7 @@ struct agt__http {
     const agt_allocator *allocator;
     agt__http_client open;
     agt__http_client guarded;
+    char *ca_file; /* NULL = the system's */
     bool is_stopping;
 };
 
@@ -85,6 +87,11 @@ agt__loop *agt__http_get_loop(const agt_http_exchange *exchange)
 const agt_allocator *agt__http_get_allocator(const agt_http_exchange *exchange)
 {
     return exchange->client->http->allocator;
+}
+
+const char *agt__http_get_ca_file(const agt_http_exchange *exchange)
+{
+    return exchange->client->http->ca_file;
 }
 
 bool agt__http_is_guarded(const agt_http_exchange *exchange)
@@ -257,6 +264,19 @@ static void free_watchers(agt__http_client *client)
     AGT_ASSERT(client->watcher_count == 0);
 }
 
+/* Whom the environment says to trust; read once, since programs may change their environment. */
+static const char *get_ca_file(void)
+{
+    static const char *const names[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *name = secure_getenv(names[i]);
+        if (name != NULL && name[0] != '\0') {
+            return name;
+        }
+    }
+    return NULL;
+}
+
 agt_status agt__http_new(agt__loop *loop, agt__http **ret_http, agt_error *err)
 {
     agt__http *http = agt__calloc(loop->allocator, 1, sizeof(*http));
@@ -267,6 +287,12 @@ agt_status agt__http_new(agt__loop *loop, agt__http **ret_http, agt_error *err)
     http->allocator = loop->allocator;
     http->open.http = http->guarded.http = http;
     http->guarded.is_guarded = true;
+    const char *ca_file = get_ca_file();
+    http->ca_file = ca_file != NULL ? agt__strdup(http->allocator, ca_file) : NULL;
+    if (ca_file != NULL && http->ca_file == NULL) {
+        agt__free(http->allocator, http);
+        return agt__error_nomem(err, ORIGIN);
+    }
     *ret_http = http;
     return AGT_OK;
 }
@@ -279,6 +305,7 @@ void agt__http_free(agt__http *http)
     AGT_ASSERT(http->open.multi == NULL && http->guarded.multi == NULL);
     free_watchers(&http->open);
     free_watchers(&http->guarded);
+    agt__free(http->allocator, http->ca_file);
     agt__free(http->allocator, http);
 }
 

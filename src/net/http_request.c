@@ -294,6 +294,10 @@ static agt_status set_options(agt_http_exchange *exchange, const char *user_agen
     CURLcode code = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent);
     code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    const char *ca_file = agt__http_get_ca_file(exchange);
+    if (ca_file != NULL) {
+        code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    }
     if (agt__http_is_guarded(exchange)) {
         /* Behind a proxy the address could not be checked. */
         code = code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");

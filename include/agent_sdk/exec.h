@@ -117,7 +117,16 @@ typedef struct agt_tool_config {
     const agt_retry *retry; /* copied; NULL = what failed has failed                            */
     void *user_data;
     void (*release)(void *user_data); /* called once, when the tool is gone                       */
+    size_t output_bytes_max; /* of a result, see below; 0 = 32 MiB, of a program 8 MiB            */
 } agt_tool_config;
+
+/*
+ * A result that is larger than output_bytes_max is an error (AGT_E_LIMIT) that names the tool and
+ * both sizes; nothing of it is kept. Of a function's result the size as JSON counts, about; of an
+ * endpoint the bytes of its answer, decompressed; of a program those of its standard output, which
+ * is ended then. The more specific members of agt_http_request and agt_process_config win. What an
+ * asynchronous function gives to agt_tool_complete() is not measured: it bounds that itself.
+ */
 
 typedef struct agt_executor_config {
     size_t struct_size;

@@ -192,6 +192,7 @@ static agt_status fill_tool(agt_executor *executor, agt_tool *tool, const char *
     tool->executor = executor;
     tool->cost_nanousd = config->cost_nanousd;
     tool->simulated = config->simulated;
+    tool->output_bytes_max = config->output_bytes_max;
     tool->operation = (agt__operation){
         .table = table,
         .allocator = allocator,

@@ -16,8 +16,9 @@ struct agt_tool {
     char *name;
     char *description; /* NULL = none */
     int64_t cost_nanousd;
-    bool simulated;         /* the cost is */
-    agt__recovery recovery; /* the operation's, if it has one */
+    size_t output_bytes_max; /* 0 = what the kind has by default */
+    bool simulated;          /* the cost is */
+    agt__recovery recovery;  /* the operation's, if it has one */
     void (*release)(void *user_data);
 
     /* Guarded by the executor's mutex. */

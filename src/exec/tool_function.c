@@ -1,14 +1,39 @@
 /*
  * Tools that are functions of the program, and operations of other rooms registered as tools.
+ *
+ * What a function returns is measured before anybody sees it, by counting and not by writing it, so
+ * that a number costs nothing and a large result no copy.
  */
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/value.h"
 #include "exec/executor.h"
+
+enum {
+    OUTPUT_BYTES_MAX_DEFAULT = 32 * 1024 * 1024
+};
 
 typedef struct function_tool {
     agt_tool tool; /* first */
     agt_tool_fn fn;
 } function_tool;
+
+/* Take the output away if it is too large. */
+static agt_status check_output(agt_tool_call *call, const agt_tool *tool, agt_value **output)
+{
+    size_t max = tool->output_bytes_max != 0 ? tool->output_bytes_max : OUTPUT_BYTES_MAX_DEFAULT;
+    size_t size = agt__value_estimate_size(*output);
+    if (size <= max) {
+        return AGT_OK;
+    }
+    agt_value_unref(*output);
+    *output = NULL;
+    agt_tool_call_set_error(call,
+                            "the result of \"%s\" is too large: found about %zu bytes, expected at "
+                            "most %zu",
+                            tool->name, size, max);
+    return AGT_E_LIMIT;
+}
 
 static agt_status start_function(agt_tool_call *call, agt_value **ret_output, bool *ret_pending)
 {
@@ -16,7 +41,9 @@ static agt_status start_function(agt_tool_call *call, agt_value **ret_output, bo
     const function_tool *function = (const function_tool *)(const void *)operation;
     agt_status status = function->fn(call, ret_output, operation->user_data);
     *ret_pending = status == AGT_OK && operation->mode == AGT_TOOL_ASYNC;
-    return status;
+    return status == AGT_OK && !*ret_pending && *ret_output != NULL
+               ? check_output(call, &function->tool, ret_output)
+               : status;
 }
 
 static void destroy_tool(agt__operation *operation)

@@ -164,6 +164,9 @@ static agt_status fail_exchange(const http_run *run, const agt_error *reason, ag
         (void)agt__error_set(err, AGT_E_UNKNOWN, ORIGIN,
                              "%.330s; whether it had its effect is unknown", reason->message);
         err->cause = reason->cause;
+    } else if (reason->status == AGT_E_LIMIT) {
+        (void)agt__error_set(err, AGT_E_LIMIT, ORIGIN, "\"%s\": %.330s", run->tool->tool.name,
+                             reason->message);
     }
     return err->status != AGT_OK ? err->status : AGT_E_NETWORK;
 }
@@ -482,6 +485,9 @@ static agt_status init_http(agt_tool *base, const void *ctx, agt_error *err)
     tool->has_body =
         strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0 && strcmp(method, "HEAD") != 0;
     tool->request = *request;
+    if (request->response_bytes_max == 0) {
+        tool->request.response_bytes_max = base->output_bytes_max;
+    }
     return AGT_OK;
 }
 

@@ -612,7 +612,8 @@ static agt_status init_process(agt_tool *base, const void *ctx, agt_error *err)
     }
     tool->config = *process;
     if (tool->config.output_bytes_max == 0) {
-        tool->config.output_bytes_max = OUTPUT_BYTES_MAX_DEFAULT;
+        tool->config.output_bytes_max =
+            base->output_bytes_max != 0 ? base->output_bytes_max : OUTPUT_BYTES_MAX_DEFAULT;
     }
     tool->input = (agt_process_format)given->input;
     tool->output = (agt_process_format)given->output;

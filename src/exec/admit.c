@@ -381,6 +381,7 @@ static agt__call *replace(agt__call *call, const agt__settlement *settlement)
     release_grants(call);
     agt__operation_unref(extra->replacement);
     extra->replacement = agt__operation_ref(settlement->operation);
+    extra->slots[AGT__STAGE_APPROVAL] = NULL; /* what was approved was the one before */
     call->flags |= AGT_CALL_FROM_FALLBACK;
     if (settlement->input != NULL) {
         agt_value *input = agt_value_ref(settlement->input);

@@ -128,7 +128,7 @@ void **agt__call_get_slot(agt__call *call, const agt__policy *policy);
 agt_status agt__policy_new_slots(const agt_allocator *allocator, uint32_t parallel_max,
                                  agt__policy **ret_policy);
 /** The budget of each call's options: reserve the estimate, settle what it really cost. It has no
- * state of its own and is the first stage of every graph. */
+ * state of its own. */
 agt__policy *agt__policy_get_budget(void);
 /** Whether somebody lets the call run, as the executor's agt__approvals say. No state but those. */
 agt__policy *agt__policy_get_approval(void);

@@ -9,6 +9,7 @@
  *
  * The slot of a call at this stage is NULL (not asked), a question, or one of the marks ALLOWED and
  * DENIED, which stay: a call that then waits elsewhere, or is tried again, is not asked for twice.
+ * Falling back on another operation empties it: what was approved is not what would run.
  *
  * What is approved for good is recognised by the hash of the tool's definition, so that a tool that
  * became another one under the same name is asked for again.

@@ -302,6 +302,52 @@ static void nobody_is_asked_twice(void **state)
     agt_test_engine_deinit(&engine);
 }
 
+static agt_status fail_always(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)call;
+    (void)ret_output;
+    (void)user_data;
+    return AGT_E_NETWORK;
+}
+
+/* Whoever lets a tool run has not let run what stands in for it when it fails. */
+static void fallbacks_are_approved_by_themselves(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    uint32_t runs = 0;
+    person who = {.decision = AGT_DECISION_ALLOW};
+    const agt_approval_rule rules[] = {
+        AGT_CONFIG(agt_approval_rule, .tool = "send_all", .decision = AGT_DECISION_DENY),
+        AGT_CONFIG(agt_approval_rule, .decision = AGT_DECISION_ASK),
+    };
+    const agt_approval_config config =
+        AGT_CONFIG(agt_approval_config, .rules = rules, .rules_count = 2);
+    agt_tool_config pure =
+        AGT_CONFIG(agt_tool_config, .mode = AGT_TOOL_INLINE, .effect = AGT_EFFECT_PURE);
+    assert_int_equal(open_engine(&engine, NULL, &who, &runs, &config), AGT_OK);
+    static const char *const instead[] = {"send_all", "send"};
+    for (uint32_t i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "look" : "look_up";
+        assert_int_equal(
+            agt_executor_register_tool(engine.executor, name, fail_always, &pure, NULL), AGT_OK);
+        agt_tool *tool = agt_executor_get_tool(engine.executor, name);
+        agt_tool *other = agt_executor_get_tool(engine.executor, instead[i]);
+        assert_int_equal(agt__recovery_init(&tool->recovery, NULL, NULL), AGT_OK);
+        tool->recovery.fallback = agt__operation_ref(&other->operation);
+        tool->operation.recovery = &tool->recovery;
+    }
+    assert_int_equal(call_once(&engine, "look", "\"send_all\" was denied by a rule"),
+                     AGT_OUTCOME_DENIED);
+    assert_int_equal(who.asked, 1);
+    assert_int_equal(runs, 0);
+    assert_int_equal(call_once(&engine, "look_up", NULL), AGT_OUTCOME_OK);
+    assert_int_equal(who.asked, 3);
+    assert_non_null(strstr(who.seen, "look_up({\"to\":\"bob\"})clerk;send({\"to\":\"bob\"})"));
+    assert_int_equal(runs, 1);
+    agt_test_engine_deinit(&engine);
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 static void *answer_late(void *arg)
@@ -397,6 +443,7 @@ int main(void)
         cmocka_unit_test(calls_wait_for_their_answer),
         cmocka_unit_test(an_answer_may_come_when_all_is_over),
         cmocka_unit_test(nobody_is_asked_twice),
+        cmocka_unit_test(fallbacks_are_approved_by_themselves),
         cmocka_unit_test(answers_come_from_any_thread),
         cmocka_unit_test(approval_survives_torture),
     };

@@ -125,7 +125,7 @@ AGT_API AGT_MUST_CHECK agt_status agt_model_new_function(agt_runtime *runtime, c
  *                               50%), `bytes` (1.5 KiB), `bar` (of a share), `json`, `upper`,
  *                               `count` (items or members); several may follow each other
  *
- * Paths: `input` (the text of the user's first message; its members if it is JSON), `results.NAME`
+ * Paths: `input` (what this run was asked, as text; its members if it is JSON), `results.NAME`
  * (the output of the latest result of that tool, if it is ok), `errors.NAME` (its error, if it is
  * not), `outcomes.NAME`, `calls.NAME` (the outputs of all its calls), `calls.NAME.N` (of its Nth
  * call, from 1), `agent`, `step`; then members by name and items by number from 0. A path that is

@@ -160,6 +160,14 @@ static agt_status create(agt_session *session, agt_store *store, const char *par
     return status;
 }
 
+static agt_status give_error(const agt_error *cause, agt_error *err)
+{
+    if (err != NULL) {
+        *err = *cause;
+    }
+    return cause->status;
+}
+
 /* A session with an id that the store does not have: a simulated runtime draws the same ones as the
  * one before it. */
 static agt_status make_stored(agt_runtime *runtime, agt_store *store, const char *name,
@@ -172,7 +180,8 @@ static agt_status make_stored(agt_runtime *runtime, agt_store *store, const char
         if (status != AGT_OK) {
             return status;
         }
-        status = agt__store_read_session(store, session->id, true, &taken, err);
+        agt_error cause = {.status = AGT_OK};
+        status = agt__store_read_session(store, session->id, true, &taken, &cause);
         agt_value_unref(taken);
         if (status == AGT_E_NOT_FOUND) {
             *ret_session = session;
@@ -180,7 +189,7 @@ static agt_status make_stored(agt_runtime *runtime, agt_store *store, const char
         }
         agt_session_unref(session);
         if (status != AGT_OK) {
-            return status;
+            return give_error(&cause, err);
         }
     }
 }
@@ -191,27 +200,27 @@ static agt_status find_or_create(agt_runtime *runtime, agt_store *store,
                                  agt_error *err)
 {
     agt_value *stored = NULL;
+    agt_session *session = NULL;
+    agt_error cause = {.status = AGT_OK};
     agt_status status =
-        agt__store_read_session(store, config->name, !config->existing, &stored, err);
+        agt__store_read_session(store, config->name, !config->existing, &stored, &cause);
     if (status == AGT_E_NOT_FOUND && !config->existing) {
-        agt_session *session = NULL;
-        status = make_stored(runtime, store, config->name, &session, err);
-        if (status == AGT_OK) {
-            status = create(session, store, NULL, err);
-        }
+        status = make_stored(runtime, store, config->name, &session, &cause);
+        status = status == AGT_OK ? create(session, store, NULL, &cause) : status;
         if (status == AGT_OK) {
             *ret_session = session;
             return AGT_OK;
         }
         agt_session_unref(session);
         if (status == AGT_E_EXISTS) {
-            status = agt__store_read_session(store, config->name, true, &stored, err);
+            status = agt__store_read_session(store, config->name, true, &stored, &cause);
         }
     }
-    if (status == AGT_OK) {
-        status = take_stored(runtime, stored, ret_session, err);
-        agt_value_unref(stored);
+    if (status != AGT_OK) {
+        return give_error(&cause, err);
     }
+    status = take_stored(runtime, stored, ret_session, err);
+    agt_value_unref(stored);
     return status;
 }
 

@@ -230,7 +230,8 @@ void cli_write_man(FILE *stream)
     write_roff_pairs(stream, "EXIT STATUS", pairs, count);
     pairs = cli_get_variables(&count);
     write_roff_pairs(stream, "ENVIRONMENT", pairs, count);
-    (void)fputs(".SH FILES\n.TP\n.I ~/.local/share/agent/agent.db\nRuns, traces and costs; its "
+    (void)fputs(".SH FILES\n.TP\n.I ~/.local/share/agent/agent.db\nRuns, traces, costs and "
+                "conversations; its "
                 "directory is made with mode 0700.\n"
                 ".SH EXAMPLES\n.nf\nagent init && agent run team.yaml \"What is in here?\"\n"
                 "agent trace show\nagent costs \\-\\-by model \\-\\-since 24h\n"

@@ -21,6 +21,8 @@ typedef enum cli_option_id {
     CLI_OPT_RUN,
     CLI_OPT_SINCE,
     CLI_OPT_LIMIT,
+    CLI_OPT_SESSION,
+    CLI_OPT_CONTINUE,
     CLI_OPT_MAN,
     CLI_OPT_COLOR,
     CLI_OPT_QUIET,

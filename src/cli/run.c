@@ -36,6 +36,7 @@ typedef struct runner {
     agt_runtime *runtime;
     agt_team *team;
     agt_cancel *cancel;
+    agt_session *session; /* NULL = none */
     cli_events *events;
     cli_progress *progress; /* NULL = not shown */
     int signals;            /* descriptors; -1 = none */
@@ -161,6 +162,27 @@ static cli_exit open_runtime(runner *self, const agt_value *prices)
     return status == AGT_OK ? CLI_OK : CLI_CONFIG;
 }
 
+/* The conversation to go on with, if one was asked for. */
+static cli_exit open_session(runner *self)
+{
+    const cli_arguments *arguments = self->arguments;
+    bool is_last = cli_has(arguments, CLI_OPT_CONTINUE);
+    if (!is_last && !cli_has(arguments, CLI_OPT_SESSION)) {
+        return CLI_OK;
+    }
+    agt_session_config config =
+        AGT_CONFIG(agt_session_config, .name = is_last ? "last" : arguments->text[CLI_OPT_SESSION],
+                   .existing = is_last);
+    agt_status status =
+        agt_session_new(self->runtime, &config, &self->session, &self->result.error);
+    if (status == AGT_E_NOT_FOUND) {
+        cli_complain("there is no conversation to go on with: begin one with --session NAME");
+        self->result.error.status = AGT_OK;
+    }
+    self->result.session = self->session;
+    return status == AGT_OK ? CLI_OK : CLI_CONFIG;
+}
+
 /* Everything up to the start: what fails here was never run. */
 static cli_exit prepare(runner *self)
 {
@@ -189,7 +211,7 @@ static cli_exit prepare(runner *self)
         return CLI_CONFIG;
     }
     self->result.team = self->team;
-    return CLI_OK;
+    return open_session(self);
 }
 
 /* Watch the run, if anybody wants to see it. */
@@ -325,7 +347,8 @@ static cli_exit take_reply(runner *self, agt_task *task)
 
 static cli_exit run_team(runner *self, const char *input)
 {
-    agt_call_options options = AGT_CONFIG(agt_call_options, .cancel = self->cancel);
+    agt_call_options options =
+        AGT_CONFIG(agt_call_options, .cancel = self->cancel, .session = self->session);
     options.deadline_ms = (uint32_t)self->arguments->number[CLI_OPT_TIMEOUT];
     agt_task *task = NULL;
     uint64_t start_ns = now_ns(self);
@@ -378,6 +401,12 @@ static void close_runtime(runner *self)
     agt_error error = {0};
     cli_signals_close(self->signals);
     self->signals = -1;
+    if (self->session != NULL && agt_session_get_status(self->session, &error) != AGT_OK) {
+        cli_complain("the conversation could not be kept: %s", error.message);
+        if (self->result.exit_code == CLI_OK) {
+            self->result.exit_code = CLI_PARTIAL;
+        }
+    }
     if (self->runtime != NULL && agt_runtime_close(self->runtime, CLOSE_MS, &error) != AGT_OK) {
         cli_complain("%s", error.message);
         if (self->result.exit_code == CLI_OK) {
@@ -399,6 +428,7 @@ static cli_exit finish(runner *self)
         close_runtime(self);
     }
     agt_reply_unref(self->result.reply);
+    agt_session_unref(self->session);
     agt_team_free(self->team);
     agt_cancel_unref(self->cancel);
     agt_runtime_free(self->runtime);
@@ -410,6 +440,24 @@ static cli_exit finish(runner *self)
     return self->result.exit_code != CLI_OK ? self->result.exit_code : printed;
 }
 
+/* Whether the options about conversations fit together. */
+static bool check_session(const cli_arguments *arguments)
+{
+    bool has_name = cli_has(arguments, CLI_OPT_SESSION);
+    bool has_last = cli_has(arguments, CLI_OPT_CONTINUE);
+    if (has_name && has_last) {
+        cli_complain("found --session and --continue, expected one of them");
+        return false;
+    }
+    if ((has_name || has_last) && cli_has(arguments, CLI_OPT_NO_STORE)) {
+        cli_complain("found --%s and --no-store, expected one of them: a conversation is kept in "
+                     "the store",
+                     has_name ? "session" : "continue");
+        return false;
+    }
+    return true;
+}
+
 cli_exit cli_run(const cli_arguments *arguments)
 {
     runner self = {.arguments = arguments, .signals = -1, .done = -1};
@@ -417,6 +465,9 @@ cli_exit cli_run(const cli_arguments *arguments)
     cli_terminal_init(&self.terminal, stderr, (cli_color)arguments->number[CLI_OPT_COLOR]);
     if (cli_has(arguments, CLI_OPT_JSON) && cli_has(arguments, CLI_OPT_JSONL)) {
         cli_complain("found --json and --jsonl, expected one of them");
+        return CLI_USAGE;
+    }
+    if (!check_session(arguments)) {
         return CLI_USAGE;
     }
     char *input = cli_read_input(arguments, &code);

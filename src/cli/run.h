@@ -9,9 +9,10 @@
 
 /* The end of a run. */
 typedef struct cli_result {
-    const agt_team *team; /* NULL = it could not be loaded                                */
-    agt_reply *reply;     /* NULL = there was no run                                      */
-    agt_error error;      /* status 0: the answer is complete                             */
+    const agt_team *team;       /* NULL = it could not be loaded                                */
+    agt_reply *reply;           /* NULL = there was no run                                      */
+    const agt_session *session; /* NULL = none                                            */
+    agt_error error;            /* status 0: the answer is complete                             */
     uint64_t duration_ns;
     cli_exit exit_code;
     uint64_t events; /* printed so far                                                    */

@@ -73,6 +73,14 @@ static cli_exit print_json(const cli_result *result, bool is_line)
     cli_json_text(builder, "schema", "agent.run/1");
     cli_json_int(builder, "exit_code", (int64_t)result->exit_code);
     cli_json_text(builder, "team", result->team != NULL ? agt_team_get_name(result->team) : NULL);
+    if (result->session != NULL) {
+        const char *name = agt_session_get_name(result->session);
+        agt_value_builder_key(builder, "session");
+        agt_value_builder_begin_object(builder);
+        cli_json_text(builder, "id", agt_session_get_id(result->session));
+        cli_json_text(builder, "name", name[0] != '\0' ? name : NULL);
+        agt_value_builder_end(builder);
+    }
     if (result->reply != NULL) {
         const agt_reply *reply = result->reply;
         agt_span_context span = agt_reply_get_span(reply);

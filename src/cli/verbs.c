@@ -35,7 +35,12 @@ static const cli_option options[CLI_OPT_COUNT] = {
     [CLI_OPT_SINCE] = {"since", 0, CLI_KIND_DURATION, "DURATION", NULL, NULL,
                        "Only what happened in the last DURATION, such as 24h."},
     [CLI_OPT_LIMIT] = {"limit", 'n', CLI_KIND_COUNT, "N", NULL, NULL,
-                       "Show the newest N runs; 20 without it."},
+                       "Show the newest N; 20 without it."},
+    [CLI_OPT_SESSION] = {"session", 'S', CLI_KIND_TEXT, "NAME", NULL, NULL,
+                         "Go on with the conversation of that name, or begin it; it is kept in the "
+                         "store."},
+    [CLI_OPT_CONTINUE] = {"continue", 'c', CLI_KIND_FLAG, NULL, NULL, NULL,
+                          "Go on with the conversation that was used last."},
     [CLI_OPT_MAN] = {"man", 0, CLI_KIND_FLAG, NULL, NULL, NULL, "Print the manual page, in roff."},
     [CLI_OPT_COLOR] = {"color", 0, CLI_KIND_CHOICE, "WHEN", "auto|always|never", NULL,
                        "Color and other emphasis: auto (on a terminal), always or never."},
@@ -50,11 +55,13 @@ static const cli_option options[CLI_OPT_COUNT] = {
 static const cli_option_id common_options[] = {CLI_OPT_COLOR, CLI_OPT_QUIET, CLI_OPT_HELP,
                                                CLI_OPT_VERSION};
 
-static const cli_option_id run_options[] = {CLI_OPT_JSON,   CLI_OPT_JSONL,    CLI_OPT_PARALLEL,
-                                            CLI_OPT_BUDGET, CLI_OPT_TIMEOUT,  CLI_OPT_MODEL,
-                                            CLI_OPT_STORE,  CLI_OPT_NO_STORE, CLI_OPT_NO_PROGRESS};
+static const cli_option_id run_options[] = {CLI_OPT_JSON,    CLI_OPT_JSONL,    CLI_OPT_PARALLEL,
+                                            CLI_OPT_BUDGET,  CLI_OPT_TIMEOUT,  CLI_OPT_MODEL,
+                                            CLI_OPT_STORE,   CLI_OPT_NO_STORE, CLI_OPT_NO_PROGRESS,
+                                            CLI_OPT_SESSION, CLI_OPT_CONTINUE};
 static const cli_option_id list_options[] = {CLI_OPT_JSON, CLI_OPT_STORE, CLI_OPT_LIMIT};
 static const cli_option_id show_options[] = {CLI_OPT_JSON, CLI_OPT_STORE};
+static const cli_option_id store_options[] = {CLI_OPT_STORE};
 static const cli_option_id cost_options[] = {CLI_OPT_JSON, CLI_OPT_STORE, CLI_OPT_BY, CLI_OPT_RUN,
                                              CLI_OPT_SINCE};
 static const cli_option_id json_options[] = {CLI_OPT_JSON};
@@ -77,6 +84,17 @@ static const cli_verb verbs[] = {
      "tokens and money. What made the run as long as it was, the critical path, is marked.\n"
      "ID is that of a run or trace, the beginning of one, or last (without it: last).",
      show_options, COUNT(show_options), 0, 1, false, cli_trace_show},
+    {"session ls", "", "List sessions, those used last first",
+     "Lists the conversations in the store: who answered last, how many turns and bytes.",
+     list_options, COUNT(list_options), 0, 0, false, cli_session_ls},
+    {"session show", "[NAME]", "Show a conversation",
+     "Prints what was said in a session, turn by turn.\n"
+     "NAME is its name, its id, the beginning of one, or last (without it: last).",
+     show_options, COUNT(show_options), 0, 1, false, cli_session_show},
+    {"session rm", "NAME", "Remove a conversation",
+     "Removes a session from the store, with all that was said in it; traces and costs of its runs "
+     "stay. NAME is its name, its id, the beginning of one, or last.",
+     store_options, COUNT(store_options), 1, 1, false, cli_session_rm},
     {"costs", "", "Show what was spent",
      "Adds up tokens and money in the store. Money of simulated models is shown by itself and is "
      "no part of the total. \"+?\" says that some calls had no known price: the total is a lower "

@@ -151,25 +151,41 @@ static agt_status list_outputs(agt__script_context *self, const char *name, size
 /* ---- the input --------------------------------------------------------------------------------
  */
 
+/* What this run was asked: the user's message before the answers of its steps so far. Before it
+ * there may be a conversation that goes on. */
+static const agt_value *find_query(const agt__script_context *self)
+{
+    const agt_value *messages = agt_value_get_member(self->request, "messages");
+    const agt_value *query = NULL;
+    uint64_t step = 1;
+    if (agt_value_get_uint64(agt_value_get_member(self->request, "step"), &step) != AGT_OK) {
+        step = 1;
+    }
+    for (size_t i = agt_value_get_count(messages); i > 0 && (query == NULL || step > 1); i--) {
+        const agt_value *message = agt_value_get_item(messages, i - 1);
+        const char *role = agt__value_member_text(message, "role", "");
+        if (strcmp(role, "assistant") == 0 && step > 1) {
+            step--;
+            query = NULL;
+        } else if (strcmp(role, "user") == 0 && query == NULL) {
+            query = message;
+        }
+    }
+    return query;
+}
+
 static agt_status read_input(agt__script_context *self)
 {
     if (self->input != NULL) {
         return AGT_OK;
     }
-    const agt_value *messages = agt_value_get_member(self->request, "messages");
-    for (size_t i = 0; i < agt_value_get_count(messages); i++) {
-        const agt_value *message = agt_value_get_item(messages, i);
-        if (strcmp(agt__value_member_text(message, "role", ""), "user") == 0) {
-            const agt_value *parts = agt__response_get_parts(message);
-            agt_status status = agt__parts_get_text(self->allocator, parts, 0,
-                                                    agt_value_get_count(parts), &self->input);
-            if (status != AGT_OK) {
-                return status;
-            }
-            break;
-        }
+    const agt_value *parts = agt__response_get_parts(find_query(self));
+    agt_status status =
+        agt__parts_get_text(self->allocator, parts, 0, agt_value_get_count(parts), &self->input);
+    if (status != AGT_OK || self->input != NULL) {
+        return status;
     }
-    return self->input != NULL ? AGT_OK : agt_value_new_string(self->allocator, "", &self->input);
+    return agt_value_new_string(self->allocator, "", &self->input);
 }
 
 static agt_status read_input_json(agt__script_context *self)

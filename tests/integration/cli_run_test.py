@@ -23,6 +23,68 @@ WAIT = {"command": ["sleep", "600"], "input": "none", "output": "none", "timeout
         "grace": "100ms", "effect": "pure"}
 
 
+class Conversations(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.team_file = self.team({"text": "[{{input}}]"})
+
+    def test_goes_on(self):
+        out, _ = self.agent("run", "-q", self.team_file, "one", "--session", "talk")
+        self.assertEqual(out, "[one]\n")
+        self.agent("run", "-q", self.team_file, "alone")
+        result = self.json("run", "-q", self.team_file, "two", "--continue")
+        self.assertEqual(result["session"]["name"], "talk")
+        self.assertEqual(result["output"], "[two]")
+        self.agent("run", "-q", self.team_file, "three", "-S", "other")
+        sessions = self.json("session", "ls")
+        self.assertEqual(sessions["schema"], "agent.session.list/1")
+        self.assertEqual([(one["name"], one["turns"], one["messages"], one["agent"])
+                          for one in sessions["sessions"]],
+                         [("other", 1, 2, "solo"), ("talk", 2, 4, "solo")])
+        self.assertRegex(self.agent("session", "ls")[0], r"(?m)^talk +01\w+ .* solo +2 +4 ")
+        out, _ = self.agent("session", "show", "talk")
+        self.assertEqual(out, "1 user:\none\n1 assistant:\n[one]\n"
+                              "2 user:\ntwo\n2 assistant:\n[two]\n")
+        shown = self.json("session", "show", result["session"]["id"][:20])
+        self.assertEqual(shown["schema"], "agent.session/1")
+        self.assertEqual([line["message"]["role"] for line in shown["messages"]],
+                         ["user", "assistant"] * 2)
+        self.agent("session", "rm", "talk")
+        _, err = self.agent("session", "show", "talk", code=3)
+        self.assertIn('has no session "talk"', err)
+        self.assertEqual(len(self.json("session", "ls")["sessions"]), 1)
+
+    def test_nothing_to_go_on_with(self):
+        _, err = self.agent("run", self.team_file, "x", "-c", code=3)
+        self.assertIn("begin one with --session NAME", err)
+        self.assertEqual(self.json("session", "ls")["sessions"], [])
+        for wrong in (["-c", "--session", "x"], ["-c", "--no-store"]):
+            _, err = self.agent("run", self.team_file, "x", *wrong, code=2)
+            self.assertIn("expected one of them", err)
+        _, err = self.agent("run", self.team_file, "x", "--session", "last", code=3)
+        self.assertIn('is not "last"', err)
+        _, err = self.agent("session", "rm", "nobody", "--store", self.folder / "none.db", code=3)
+        self.assertFalse((self.folder / "none.db").exists())
+
+    def test_a_killed_run_leaves_a_conversation(self):
+        team = self.team({"step": 1, "tool_calls": [call("wait")]}, {"text": "x"},
+                         tools={"wait": WAIT})
+        process = self.start("run", "--jsonl", team, "first", "--session", "talk")
+        for line in process.stdout:
+            if json.loads(line)["type"] == "tool.start":
+                break
+        _, err = self.agent("run", team, "second", "--session", "talk", code=None)
+        self.assertIn("one run at a time", err)
+        process.kill()
+        process.communicate(timeout=PATIENCE_S)
+        team = self.team({"text": "[{{input}}]"})
+        out, _ = self.agent("run", "-q", team, "third", "--session", "talk")
+        self.assertEqual(out, "[third]\n")
+        roles = [line["message"]["role"]
+                 for line in self.json("session", "show", "talk")["messages"]]
+        self.assertEqual(roles, ["user", "user", "assistant"])
+
+
 class Answers(CommandTest):
     def test_standard_output_carries_the_answer_alone(self):
         team = self.team({"text": "Hello, {{input}}."})

@@ -57,10 +57,11 @@ AGT_API AGT_MUST_CHECK agt_status agt_runtime_new(const agt_runtime_config *conf
  * written, threads are joined. The objects of the runtime may still be read and freed afterwards.
  *
  * @param timeout_ms  how long to wait at most; 0 = 5 s; AGT_MS_NONE = for ever
- * @return AGT_OK; AGT_E_TIMEOUT if threads are still inside functions that do not return: their
- *         number is in the message, and as long as they are the memory of the runtime is not
- *         reclaimed by agt_runtime_free(); AGT_E_INVALID on the loop thread; an error of the store.
- *         Closing twice is AGT_OK, or waits once more for such threads
+ * @return AGT_OK; AGT_E_TIMEOUT if threads are still inside functions that do not return, or
+ *         asynchronous tools were given up and have not completed: their number is in the message,
+ *         and as long as they are the memory of the runtime is not reclaimed by
+ *         agt_runtime_free(); AGT_E_INVALID on the loop thread; an error of the store. Closing
+ *         twice is AGT_OK, or waits once more for such threads
  */
 AGT_API agt_status agt_runtime_close(agt_runtime *runtime, uint32_t timeout_ms, agt_error *err);
 

@@ -349,6 +349,9 @@ void agt__live_free(agt__live *live, void *memory)
 {
     agt_graph *graph = live->attempt.graph;
     bool holds = live->holds;
+    if (live->forsaken) {
+        atomic_fetch_sub_explicit(&graph->runtime->forsaken, 1, memory_order_release);
+    }
     agt__loop_timer_stop(graph->runtime->loop, &live->due_timer);
     agt__loop_timer_stop(graph->runtime->loop, &live->resume_timer);
     agt__list_remove(&live->link);
@@ -484,6 +487,13 @@ static agt__call *end_blocking(agt__blocking *blocking, agt__ending ending)
     return agt__blocking_claim(blocking, ending) != NULL ? conclude_live(&blocking->live) : NULL;
 }
 
+/* It goes on without its call, and nobody knows for how long. */
+static void forsake(agt__live *live)
+{
+    live->forsaken = true;
+    atomic_fetch_add_explicit(&live->attempt.graph->runtime->forsaken, 1, memory_order_relaxed);
+}
+
 /* End a live attempt whose call still waits for it. @return what may run in place, if the call is
  * settled by this */
 static agt__call *end_from_outside(agt__live *live, agt__ending ending)
@@ -510,6 +520,9 @@ static agt__call *end_from_outside(agt__live *live, agt__ending ending)
     if (!follows || live->completed) {
         agt__live_hold(live); /* from here on it is without its call */
         next = conclude_live(live);
+    }
+    if (!follows && !live->completed) {
+        forsake(live);
     }
     if (live->completed && !starting) {
         free_live(live);
@@ -675,6 +688,8 @@ static void end_other(agt__live *live, agt__ending ending)
     } else if (follows) { /* a child process on its way out, of which its run knows no more */
         live->awaited = true;
         agt__runtime_extend_activity(attempt->graph->runtime);
+    } else {
+        forsake(live);
     }
 }
 

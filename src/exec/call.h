@@ -169,6 +169,7 @@ struct agt__live {
     bool holds;     /* graph, operation and input are referenced */
     bool awaited;   /* its end was promised: closing the runtime waits for it */
     bool held;      /* it was told to hold back what comes in */
+    bool forsaken;  /* given up, its completion not promised: counted in the runtime */
     bool covered;   /* its limit is watched by graph->due_timer, not by due_timer */
 };
 

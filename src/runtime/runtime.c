@@ -346,6 +346,20 @@ static agt_status leave_behind(agt_runtime *runtime, uint32_t stuck, agt_error *
                           stuck, stuck == 1 ? " is" : "s are");
 }
 
+/* Asynchronous tools that have not completed hold on to the runtime, and nobody can make them. */
+static agt_status tell_forsaken(agt_runtime *runtime, agt_error *err)
+{
+    uint32_t count = atomic_load_explicit(&runtime->forsaken, memory_order_acquire);
+    if (count == 0) {
+        return AGT_OK;
+    }
+    return agt__error_set(err, AGT_E_TIMEOUT, ORIGIN,
+                          "%u asynchronous tool call%s given up and never completed "
+                          "(agt_tool_complete()): the runtime is closed, its memory is not "
+                          "reclaimed before that",
+                          count, count == 1 ? " was" : "s were");
+}
+
 static agt_status close_once(agt_runtime *runtime, uint64_t deadline_ns, agt_error *err)
 {
     (void)pthread_mutex_lock(&runtime->idle_mutex);
@@ -364,7 +378,10 @@ static agt_status close_once(agt_runtime *runtime, uint64_t deadline_ns, agt_err
     }
     agt_status status = agt__exporter_close(runtime->exporter, left_ms(deadline_ns), err);
     runtime->closed = true;
-    return stuck > 0 ? leave_behind(runtime, stuck, err) : status;
+    if (stuck > 0) {
+        return leave_behind(runtime, stuck, err);
+    }
+    return status == AGT_OK ? tell_forsaken(runtime, err) : status;
 }
 
 /* The functions that did not return may have done so by now. */
@@ -379,7 +396,7 @@ static agt_status close_again(agt_runtime *runtime, uint64_t deadline_ns, agt_er
         return leave_behind(runtime, stuck, err);
     }
     runtime->abandoned = false;
-    return AGT_OK;
+    return tell_forsaken(runtime, err);
 }
 
 /* Close, waiting @wait_ms, or if somebody closed it already wait once more, @again_ms. */

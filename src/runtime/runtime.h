@@ -50,7 +50,8 @@ struct agt_runtime {
     agt__prng prng; /* for what need not be secret: jitter, choices */
     agt__activity *activities;
     bool activities_cancelled;
-    uint32_t chains; /* of calls that run in place, one inside the other */
+    uint32_t chains;           /* of calls that run in place, one inside the other */
+    _Atomic uint32_t forsaken; /* asynchronous tools that were given up and have not completed */
     /* who waits for the last activity: guarded by idle_mutex */
     pthread_mutex_t idle_mutex;
     pthread_cond_t idle_changed;

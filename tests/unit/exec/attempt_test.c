@@ -294,6 +294,37 @@ static void calls_that_complete_each_other_need_no_stack(void **state)
     agt_test_engine_deinit(&engine);
 }
 
+/* ---- never completed ---- */
+
+static agt_status keep_call(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)ret_output;
+    *(agt_tool_call **)user_data = call;
+    return AGT_OK;
+}
+
+/* Nobody can make it complete, but closing says that it has not. */
+static void closing_tells_of_what_never_completed(void **state)
+{
+    (void)state;
+    agt_test_engine engine;
+    agt_tool_call *kept = NULL;
+    agt_error err = {.message = ""};
+    assert_int_equal(agt_test_engine_init(&engine, NULL, true, NULL), AGT_OK);
+    register_async(&engine, "keep", keep_call, 10, &kept);
+    agt_graph *graph = agt_test_new_graph(&engine, NULL);
+    (void)agt_test_add(graph, "keep", "{}", NULL);
+    agt_results *results = agt_test_run_graph(graph, NULL);
+    agt_test_expect(results, 0, AGT_OUTCOME_TIMEOUT, "timed out");
+    agt_results_unref(results);
+    agt_graph_unref(graph);
+    assert_int_equal(agt_runtime_close(engine.runtime, 0, &err), AGT_E_TIMEOUT);
+    assert_non_null(strstr(err.message, "1 asynchronous tool call was given up"));
+    agt_tool_complete(kept, AGT_OK, NULL);
+    assert_int_equal(agt_runtime_close(engine.runtime, 0, &err), AGT_OK);
+    agt_test_engine_deinit(&engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +333,7 @@ int main(void)
         cmocka_unit_test(whoever_only_waits_is_resumed_when_stopped),
         cmocka_unit_test(limits_are_kept_among_what_is_left_behind),
         cmocka_unit_test(calls_that_complete_each_other_need_no_stack),
+        cmocka_unit_test(closing_tells_of_what_never_completed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

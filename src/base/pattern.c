@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/pattern_program.h"
 #include "base/unicode.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -150,7 +151,7 @@ static agt_status run(search *s, const unsigned char *text, size_t length, uint6
         size_t size = 0;
         s->after = END_OF_TEXT;
         if (at < length) {
-            size = agt__unicode_read(text + at, length - at, &s->after);
+            size = agt__utf8_read_any(text + at, length - at, &s->after);
         }
         if (close_set(s, at == 0 || !is_anchored)) {
             *ret_found = true;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/pattern_program.h"
 #include "base/unicode.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -387,7 +388,7 @@ static agt_status read_item(agt__pattern *pattern, pattern_source *source, patte
     }
     *ret_kind = ESCAPE_POINT;
     source->at +=
-        agt__unicode_read(source->text + source->at, source->length - source->at, ret_point);
+        agt__utf8_read_any(source->text + source->at, source->length - source->at, ret_point);
     return AGT_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/pattern_program.h"
 #include "base/unicode.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -387,7 +388,8 @@ static agt_status read_character(parser *p)
 {
     pattern_source *source = &p->source;
     uint32_t point;
-    source->at += agt__unicode_read(source->text + source->at, source->length - source->at, &point);
+    source->at +=
+        agt__utf8_read_any(source->text + source->at, source->length - source->at, &point);
     p->atom = p->pattern->step_count;
     return emit(p, PATTERN_CHARACTER, (int32_t)point);
 }

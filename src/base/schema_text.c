@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "base/schema_tree.h"
 #include "base/unicode.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,7 +31,7 @@ void agt__schema_text_add(schema_text *text, const char *format, ...)
 /* Whether a character can be shown: no control, no invisible one that turns text around. */
 static bool is_visible(const char *bytes, size_t size, uint32_t *ret_point)
 {
-    (void)agt__unicode_read((const unsigned char *)bytes, size, ret_point);
+    (void)agt__utf8_read_any((const unsigned char *)bytes, size, ret_point);
     if (*ret_point < 0x7F) {
         return *ret_point >= 0x20;
     }

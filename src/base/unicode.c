@@ -1,5 +1,5 @@
 /*
- * Reading UTF-8 and looking up categories. The table of categories (unicode_table.c) is searched by
+ * Looking up categories. The table of categories (unicode_table.c) is searched by
  * halves: twelve steps for any code point, which is enough for the regular expressions that ask.
  * Names are those of Unicode's PropertyValueAliases for General_Category, short and long; case
  * counts, as it does in ECMA-262.
@@ -95,31 +95,4 @@ uint32_t agt__unicode_categories_by_name(const char *name, size_t length)
         }
     }
     return 0;
-}
-
-size_t agt__unicode_read(const unsigned char *bytes, size_t available, uint32_t *ret_point)
-{
-    unsigned char first = bytes[0];
-    if (first < 0x80) {
-        *ret_point = first;
-        return 1;
-    }
-    size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    uint32_t least = size == 4 ? 0x10000 : size == 3 ? 0x800 : 0x80;
-    uint32_t point = first & (0xFFu >> (size + 1));
-    *ret_point = 0xFFFD;
-    if (first < 0xC2 || first > 0xF4 || size > available) {
-        return 1;
-    }
-    for (size_t i = 1; i < size; i++) {
-        if ((bytes[i] & 0xC0) != 0x80) {
-            return 1;
-        }
-        point = point << 6 | (bytes[i] & 0x3Fu);
-    }
-    if (point < least || point > AGT__UNICODE_MAX || (point >= 0xD800 && point <= 0xDFFF)) {
-        return 1;
-    }
-    *ret_point = point;
-    return size;
 }

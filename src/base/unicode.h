@@ -1,5 +1,5 @@
 /*
- * What the base knows of Unicode: reading UTF-8, and the general category of a code point. Sets of
+ * The general category of a code point. Sets of
  * categories are masks, so that "any letter" is one comparison. All @threads any.
  */
 #ifndef AGT_BASE_UNICODE_H
@@ -61,15 +61,5 @@ unsigned agt__unicode_category(uint32_t point);
  * @return a mask of categories; 0 for a name that is none
  */
 uint32_t agt__unicode_categories_by_name(const char *name, size_t length);
-
-/**
- * The code point at the start of @bytes, of which there are @available > 0.
- *
- * Safe for any bytes: those that are not UTF-8 are read as U+FFFD, one at a time.
- *
- * @param ret_point  the code point
- * @return how many bytes it takes, at least 1
- */
-size_t agt__unicode_read(const unsigned char *bytes, size_t available, uint32_t *ret_point);
 
 #endif

@@ -111,6 +111,24 @@ uint32_t agt__utf8_read(const char *bytes, size_t *ret_size)
            ((uint32_t)(b[2] & 0x3F) << 6) | (b[3] & 0x3F);
 }
 
+size_t agt__utf8_read_any(const unsigned char *bytes, size_t available, uint32_t *ret_code)
+{
+    agt__utf8 utf8;
+    size_t size = 1;
+    if (bytes[0] >= 0x80) {
+        bool is_valid = agt__utf8_begin(&utf8, bytes[0]);
+        while (is_valid && utf8.left > 0) {
+            is_valid = size < available && agt__utf8_continue(&utf8, bytes[size++]);
+        }
+        if (!is_valid) {
+            *ret_code = AGT__UTF8_REPLACEMENT;
+            return 1;
+        }
+    }
+    *ret_code = agt__utf8_read((const char *)bytes, &size);
+    return size;
+}
+
 size_t agt__utf8_count(const char *bytes, size_t size)
 {
     size_t count = 0;

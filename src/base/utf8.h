@@ -1,4 +1,4 @@
-/* UTF-8: checking whole and in pieces, writing one character, counting characters. */
+/* UTF-8: checking whole and in pieces, reading and writing one character, counting characters. */
 #ifndef AGT_BASE_UTF8_H
 #define AGT_BASE_UTF8_H
 
@@ -27,6 +27,17 @@ size_t agt__utf8_write(char *target, uint32_t code);
 
 /** The character at @bytes, which is valid UTF-8; its size goes to @ret_size. */
 uint32_t agt__utf8_read(const char *bytes, size_t *ret_size);
+
+/* What stands for bytes that are not UTF-8. It is three bytes long where it is meant. */
+#define AGT__UTF8_REPLACEMENT 0xFFFDu
+
+/**
+ * The character at the start of @bytes, of which there are @available > 0, whatever they are: one
+ * that is not UTF-8 is read as U+FFFD, alone.
+ *
+ * @return how many bytes it takes, at least 1
+ */
+size_t agt__utf8_read_any(const unsigned char *bytes, size_t available, uint32_t *ret_code);
 
 /** The characters in @size bytes: all bytes but continuation bytes are counted. */
 size_t agt__utf8_count(const char *bytes, size_t size);

@@ -11,6 +11,7 @@
  */
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "team/document.h"
 
 #include <stdio.h>
@@ -66,30 +67,6 @@ static agt_status fail_tag(reader *self, const yaml_mark_t *mark, const yaml_cha
 
 /* ---- the text itself ---------------------------------------------------------------------- */
 
-/* The size of the character at @text, its code in @ret_code; 0 if it is not UTF-8. */
-static size_t read_character(const char *text, size_t length, uint32_t *ret_code)
-{
-    unsigned char lead = (unsigned char)text[0];
-    size_t size = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (size == 0 || lead > 0xF4 || size > length) {
-        return 0;
-    }
-    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint32_t code = size == 1 ? lead : lead & (0x7Fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        unsigned char next = (unsigned char)text[i];
-        if ((next & 0xC0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (next & 0x3Fu);
-    }
-    if (code < lowest[size] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) {
-        return 0;
-    }
-    *ret_code = code;
-    return size;
-}
-
 /* What YAML allows to stand in a text as it is. */
 static bool is_printable(uint32_t code)
 {
@@ -111,8 +88,8 @@ static agt_status check_text(reader *self)
     uint32_t line = 1, column = 1;
     for (const char *at = self->text; at < end;) {
         uint32_t code = 0;
-        size_t size = read_character(at, (size_t)(end - at), &code);
-        if (size == 0) {
+        size_t size = agt__utf8_read_any((const unsigned char *)at, (size_t)(end - at), &code);
+        if (size == 1 && code == AGT__UTF8_REPLACEMENT) {
             return agt__document_fail(self->document, line, column, self->err, AGT_E_SYNTAX,
                                       "found the byte 0x%02X, expected text in UTF-8",
                                       (unsigned)(unsigned char)*at);
@@ -141,7 +118,9 @@ static void copy_snippet(const reader *self, const yaml_mark_t *mark, char *targ
     size_t line = 0, column = 0;
     uint32_t code = 0;
     while (at < end && (line < mark->line || (line == mark->line && column < mark->column))) {
-        at += read_character(at, (size_t)(end - at), &code);
+        size_t bytes = 0;
+        code = agt__utf8_read(at, &bytes); /* check_text() was here before */
+        at += bytes;
         if (ends_line(code, at, end)) {
             line++;
             column = 0;
@@ -153,7 +132,8 @@ static void copy_snippet(const reader *self, const yaml_mark_t *mark, char *targ
     size_t used = 0, characters = 0;
     bool is_cut = false;
     while (at < end) {
-        size_t bytes = read_character(at, (size_t)(end - at), &code);
+        size_t bytes = 0;
+        code = agt__utf8_read(at, &bytes);
         if (code == '\r' || ends_line(code, at + bytes, end)) {
             break;
         }

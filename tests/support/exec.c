@@ -1,6 +1,8 @@
 /* See exec.h. */
 #include "support/exec.h"
 
+#include "runtime/runtime.h"
+#include "support/script_io.h"
 #include "support/test.h"
 #include "support/values.h"
 
@@ -116,6 +118,20 @@ agt_status agt_test_engine_init_with(agt_test_engine *engine, const agt_runtime_
     }
     if (status != AGT_OK) {
         agt_test_engine_deinit(engine);
+    }
+    return status;
+}
+
+agt_status agt_test_engine_init_io(agt_test_engine *engine, const agt_allocator *allocator,
+                                   agt_test_io *io)
+{
+    agt_test_io_init(io);
+    io->allocator = allocator;
+    agt_runtime_config config = AGT_CONFIG(agt_runtime_config, .allocator = allocator,
+                                           .simulated = true, .seed = 1, .io = &io->table);
+    agt_status status = agt_test_engine_init_with(engine, &config, NULL);
+    if (status == AGT_OK) {
+        io->loop = engine->runtime->loop;
     }
     return status;
 }

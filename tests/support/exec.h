@@ -18,6 +18,8 @@
 
 #include <stdatomic.h>
 
+struct agt_test_io; /* script_io.h */
+
 typedef struct agt_test_engine {
     agt_runtime *runtime;
     agt_executor *executor;
@@ -31,6 +33,10 @@ agt_status agt_test_engine_init(agt_test_engine *engine, const agt_allocator *al
 /* The same in a runtime that is configured otherwise; nothing is added to @runtime. */
 agt_status agt_test_engine_init_with(agt_test_engine *engine, const agt_runtime_config *runtime,
                                      const agt_executor_config *config);
+/* The same in a simulated runtime whose processes and servers are those of @io, which is set up,
+ * with its scripts in it. @allocator may be NULL. */
+agt_status agt_test_engine_init_io(agt_test_engine *engine, const agt_allocator *allocator,
+                                   struct agt_test_io *io);
 void agt_test_engine_deinit(agt_test_engine *engine);
 
 /* The value of a JSON text; NULL if there is no memory. */

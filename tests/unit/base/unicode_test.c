@@ -73,40 +73,12 @@ static void test_names(void **state)
     assert_int_equal(named("Greek"), 0);
 }
 
-static void expect(const char *bytes, size_t available, uint32_t point, size_t size)
-{
-    uint32_t read;
-    assert_int_equal(agt__unicode_read((const unsigned char *)bytes, available, &read), size);
-    assert_int_equal(read, point);
-}
-
-static void test_reading(void **state)
-{
-    (void)state;
-    expect("a", 1, 'a', 1);
-    expect("\0", 1, 0, 1);
-    expect("\xC3\xA9", 2, 0xE9, 2);
-    expect("\xE2\x82\xAC", 3, 0x20AC, 3);
-    expect("\xF0\x9F\x98\x80", 4, 0x1F600, 4);
-    expect("\xF4\x8F\xBF\xBF", 4, 0x10FFFF, 4);
-    expect("\xC3\xA9", 1, 0xFFFD, 1);         /* cut */
-    expect("\xE2\x82\xAC", 2, 0xFFFD, 1);     /* cut */
-    expect("\xC3(", 2, 0xFFFD, 1);            /* not continued */
-    expect("\x80", 1, 0xFFFD, 1);             /* not begun */
-    expect("\xC0\x80", 2, 0xFFFD, 1);         /* overlong */
-    expect("\xE0\x80\x80", 3, 0xFFFD, 1);     /* overlong */
-    expect("\xED\xA0\x80", 3, 0xFFFD, 1);     /* a surrogate */
-    expect("\xF4\x90\x80\x80", 4, 0xFFFD, 1); /* beyond the last one */
-    expect("\xFF", 1, 0xFFFD, 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_categories),
         cmocka_unit_test(test_the_table_is_sorted),
         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_reading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

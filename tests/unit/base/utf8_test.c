@@ -126,12 +126,38 @@ static void test_ascii_in_words(void **state)
     }
 }
 
+static void expect_read(const char *bytes, size_t available, uint32_t point, size_t size)
+{
+    uint32_t read;
+    assert_int_equal(agt__utf8_read_any((const unsigned char *)bytes, available, &read), size);
+    assert_int_equal(read, point);
+}
+
+static void test_reading_anything(void **state)
+{
+    (void)state;
+    expect_read("a", 1, 'a', 1);
+    expect_read("\0", 1, 0, 1);
+    expect_read("\xC3\xA9", 2, 0xE9, 2);
+    expect_read("\xE2\x82\xAC", 3, 0x20AC, 3);
+    expect_read("\xF0\x9F\x98\x80", 4, 0x1F600, 4);
+    expect_read("\xF4\x8F\xBF\xBF", 4, 0x10FFFF, 4);
+    expect_read("\xC3\xA9", 1, 0xFFFD, 1);         /* cut */
+    expect_read("\xE2\x82\xAC", 2, 0xFFFD, 1);     /* cut */
+    expect_read("\xC3(", 2, 0xFFFD, 1);            /* not continued */
+    expect_read("\x80", 1, 0xFFFD, 1);             /* not begun */
+    expect_read("\xC0\x80", 2, 0xFFFD, 1);         /* overlong */
+    expect_read("\xE0\x80\x80", 3, 0xFFFD, 1);     /* overlong */
+    expect_read("\xED\xA0\x80", 3, 0xFFFD, 1);     /* a surrogate */
+    expect_read("\xF4\x90\x80\x80", 4, 0xFFFD, 1); /* beyond the last one */
+    expect_read("\xFF", 1, 0xFFFD, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_code_point),
-        cmocka_unit_test(test_every_pair_of_bytes),
-        cmocka_unit_test(test_the_edges_of_longer_ones),
+        cmocka_unit_test(test_reading_anything),    cmocka_unit_test(test_every_code_point),
+        cmocka_unit_test(test_every_pair_of_bytes), cmocka_unit_test(test_the_edges_of_longer_ones),
         cmocka_unit_test(test_ascii_in_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

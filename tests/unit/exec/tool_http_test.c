@@ -35,11 +35,7 @@ static void setup(fixture *f, const agt_test_http_script *script)
 {
     memset(f, 0, sizeof(*f));
     f->io.http = *script;
-    agt_test_io_init(&f->io);
-    agt_runtime_config runtime =
-        AGT_CONFIG(agt_runtime_config, .simulated = true, .seed = 1, .io = &f->io.table);
-    assert_int_equal(agt_test_engine_init_with(&f->engine, &runtime, NULL), AGT_OK);
-    f->io.loop = f->engine.runtime->loop;
+    assert_int_equal(agt_test_engine_init_io(&f->engine, NULL, &f->io), AGT_OK);
     agt_span_listener listener =
         AGT_CONFIG(agt_span_listener, .user_data = f, .on_end = on_span_end);
     assert_int_equal(agt_tracer_add_listener(agt_runtime_get_tracer(f->engine.runtime), &listener),
@@ -459,14 +455,9 @@ static void request_once(const agt_allocator *allocator, void *ctx)
     agt_call_id id = 0;
     memset(&f, 0, sizeof(f));
     f.io.http = *(const agt_test_http_script *)ctx;
-    f.io.allocator = allocator;
-    agt_test_io_init(&f.io);
-    agt_runtime_config runtime = AGT_CONFIG(agt_runtime_config, .allocator = allocator,
-                                            .simulated = true, .seed = 1, .io = &f.io.table);
-    if (agt_test_engine_init_with(&f.engine, &runtime, NULL) != AGT_OK) {
+    if (agt_test_engine_init_io(&f.engine, allocator, &f.io) != AGT_OK) {
         return;
     }
-    f.io.loop = f.engine.runtime->loop;
     static const agt_kv headers[] = {{"A", "1"}, {"B", "2"}};
     agt_http_tool tool =
         AGT_CONFIG(agt_http_tool,

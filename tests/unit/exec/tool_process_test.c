@@ -42,11 +42,7 @@ static void setup(fixture *f, const agt_test_process_script *script)
 {
     memset(f, 0, sizeof(*f));
     f->io.process = *script;
-    agt_test_io_init(&f->io);
-    agt_runtime_config runtime =
-        AGT_CONFIG(agt_runtime_config, .simulated = true, .seed = 1, .io = &f->io.table);
-    assert_int_equal(agt_test_engine_init_with(&f->engine, &runtime, NULL), AGT_OK);
-    f->io.loop = f->engine.runtime->loop;
+    assert_int_equal(agt_test_engine_init_io(&f->engine, NULL, &f->io), AGT_OK);
     agt_span_listener listener =
         AGT_CONFIG(agt_span_listener, .user_data = f, .on_end = on_span_end);
     assert_int_equal(agt_tracer_add_listener(agt_runtime_get_tracer(f->engine.runtime), &listener),
@@ -593,14 +589,9 @@ static void run_once(const agt_allocator *allocator, void *ctx)
     agt_call_id id = 0;
     memset(&f, 0, sizeof(f));
     f.io.process = *(const agt_test_process_script *)ctx;
-    f.io.allocator = allocator;
-    agt_test_io_init(&f.io);
-    agt_runtime_config runtime = AGT_CONFIG(agt_runtime_config, .allocator = allocator,
-                                            .simulated = true, .seed = 1, .io = &f.io.table);
-    if (agt_test_engine_init_with(&f.engine, &runtime, NULL) != AGT_OK) {
+    if (agt_test_engine_init_io(&f.engine, allocator, &f.io) != AGT_OK) {
         return;
     }
-    f.io.loop = f.engine.runtime->loop;
     static const char *const argv[] = {"lint", "{a}", "-x={b?}", NULL};
     static const char *const env[] = {"A=1", "B=2", NULL};
     agt_process_tool tool =

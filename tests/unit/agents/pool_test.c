@@ -68,7 +68,8 @@ static void torture(const agt_allocator *allocator, void *ctx)
     const char *capabilities[] = {"a", "b", NULL};
     agt_member_config config =
         AGT_CONFIG(agt_member_config, .capabilities = capabilities, .capacity = 1);
-    agt_model *model = agt_test_script(engine.runtime, "{\"text\": \"x\", \"delay_ms\": 5}");
+    agt_model *model =
+        agt_test_script(engine.runtime, "{\"json\": {\"score\": 2}, \"delay_ms\": 5}");
     agt_agent *agent = model != NULL ? agt_test_agent(&engine, "agent", model, NULL) : NULL;
     agt_status status =
         agent != NULL ? agt_pool_new(engine.runtime, NULL, &pool, NULL) : AGT_E_NOMEM;
@@ -81,17 +82,27 @@ static void torture(const agt_allocator *allocator, void *ctx)
     agt_request request = AGT_CONFIG(agt_request, .message = "go", .timeout_ms = 1000);
     agt_reply *reply = NULL;
     agt_replies *replies = NULL;
-    agt_verdict *verdict = NULL;
+    agt_task *task = NULL;
+    const char *only_one[] = {"one", NULL};
+    agt_request busy = AGT_CONFIG(agt_request, .message = "first", .agents = only_one);
     if (status == AGT_OK) {
         status = agt_pool_route_request(pool, &request, &reply, NULL);
     }
     if (status == AGT_OK) {
+        status = agt_pool_route_request_start(pool, &busy, &task, NULL);
+    }
+    if (status == AGT_OK) { /* of one that is full and one that is not */
         status = agt_pool_broadcast_request(pool, &request, &replies, NULL);
     }
-    if (status == AGT_OK) {
-        status = agt_pool_consensus_vote(pool, replies, AGT_VOTE_MAJORITY, NULL, &verdict, NULL);
-        assert_true(status == AGT_OK || status == AGT_E_NOMEM || status == AGT_E_NOT_FOUND);
-        status = status == AGT_E_NOT_FOUND ? AGT_E_NOMEM : status;
+    if (task != NULL) {
+        assert_int_equal(agt_task_wait(task, AGT_MS_NONE), AGT_OK);
+    }
+    static const agt_vote votes[] = {AGT_VOTE_MAJORITY, AGT_VOTE_WEIGHTED_AVERAGE};
+    for (size_t i = 0; i < 2 && status == AGT_OK; i++) {
+        agt_verdict *verdict = NULL;
+        status = agt_pool_consensus_vote(pool, replies, votes[i], NULL, &verdict, NULL);
+        status = status == AGT_E_NOT_FOUND ? AGT_E_NOMEM : status; /* who could not answer */
+        agt_verdict_free(verdict);
     }
     assert_true(status == AGT_OK || status == AGT_E_NOMEM);
     agt_orchestration_metrics metrics = AGT_CONFIG(agt_orchestration_metrics, .requests = 0);
@@ -99,8 +110,8 @@ static void torture(const agt_allocator *allocator, void *ctx)
         agt_pool_get_orchestration_metrics(pool, &metrics);
         assert_int_equal(metrics.requests_running, 0);
     }
-    agt_verdict_free(verdict);
     agt_replies_free(replies);
+    agt_task_unref(task);
     agt_reply_unref(reply);
     agt_pool_unref(pool);
     agt_agent_unref(agent);

@@ -202,6 +202,158 @@ AGT_API AGT_MUST_CHECK agt_status agt_session_clear(agt_session *session, agt_er
 /** Forget the session as well: it cannot be used any more. @return as agt_session_clear() */
 AGT_API AGT_MUST_CHECK agt_status agt_session_delete(agt_session *session, agt_error *err);
 
+/* ---- events -------------------------------------------------------------------------------- */
+
+/*
+ * What a run does, while it does it: pieces of text as the model says them, tools as they start and
+ * end, what every request cost, and the reply. Of agents it delegates to as well, at depth 1 and
+ * deeper.
+ *
+ * A stream has one reader. Events come in the order in which things happened, numbered from 1,
+ * none is left out. A reader that is slow makes the run wait instead of filling memory: first,
+ * pieces of text that wait to be read become one; then, when 256 events or 256 KiB wait, models
+ * stop reading from their connections, and agents take no further step, until half of that has
+ * been read. Time limits go on meanwhile. Who waits for the task must read its events, too.
+ */
+
+typedef struct agt_event agt_event;   /* immutable, reference-counted; @threads any               */
+typedef struct agt_events agt_events; /* a stream of them: one reader                             */
+
+typedef enum agt_event_kind {
+    AGT_EVENT_AGENT_START = 1, /* agent.start: an agent begins                                    */
+    AGT_EVENT_MODEL_START = 2, /* model.start: its next step: the model is asked                  */
+    AGT_EVENT_TEXT = 3,        /* model.text: more of the answer                                  */
+    AGT_EVENT_REASONING = 4,   /* model.reasoning: more of what the model thinks, if it shows it  */
+    AGT_EVENT_MODEL_END = 5,   /* model.end: the answer is complete, or failed; usage and cost    */
+    AGT_EVENT_TOOL_START = 6,  /* tool.start: a tool the model asked for, with its input          */
+    AGT_EVENT_TOOL_END = 7,    /* tool.end: its outcome, and output or error; one per tool.start  */
+    AGT_EVENT_AGENT_END = 8    /* agent.end: the reply; at depth 0 the last event                 */
+} agt_event_kind;
+
+/**
+ * agt_agent_execute_start(), with a stream of what happens.
+ *
+ * @param ret_events  to be freed with agt_events_free()
+ * @return as agt_agent_execute_start()
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_agent_execute_stream(agt_agent *agent, const char *query,
+                                                           const agt_call_options *options,
+                                                           agt_events **ret_events, agt_error *err);
+
+/**
+ * Wait for the next event.
+ *
+ * In a simulated runtime the caller runs it meanwhile; AGT_E_BUSY also means that nothing is left
+ * that could ever happen.
+ *
+ * @param timeout_ms  0 = look only; AGT_MS_NONE = for ever
+ * @param ret_event   to be dropped with agt_event_unref()
+ * @return AGT_OK; AGT_E_CLOSED behind the last one; AGT_E_TIMEOUT; AGT_E_BUSY if somebody else
+ *         reads, or a function does; AGT_E_NOMEM if there was no memory for an event: the run was
+ *         cancelled, and nothing follows; AGT_E_INVALID on the loop thread, unless @timeout_ms is
+ * 0; AGT_E_FORKED
+ * @threads any, one at a time
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_events_next(agt_events *events, uint32_t timeout_ms,
+                                                  agt_event **ret_event);
+
+/**
+ * A descriptor for poll() and the like: readable while agt_events_next() would not wait. Not to be
+ * read from, nor closed; valid as long as @events. None in a simulated runtime, where somebody has
+ * to wait for things to happen.
+ *
+ * @return AGT_OK; AGT_E_UNSUPPORTED in a simulated runtime; AGT_E_IO
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_events_get_fd(agt_events *events, int *ret_fd,
+                                                    agt_error *err);
+
+/**
+ * Takes an event on the loop thread, with no lock held; must not block.
+ *
+ * @param event  borrowed for the time of the call
+ * @return AGT_OK; AGT_E_BUSY if it cannot take it now: it is given again after
+ *         agt_events_resume(), and the run waits as for any slow reader; anything else: nothing
+ *         more is wanted, the run is cancelled
+ */
+typedef agt_status (*agt_event_fn)(void *user_data, const agt_event *event);
+
+/**
+ * Have all events given to a function instead, those included that wait already: for programs with
+ * a loop of their own. Never from within this function.
+ *
+ * @return AGT_OK; AGT_E_EXISTS if there is one; AGT_E_BUSY while somebody reads; AGT_E_FORKED
+ * @threads any
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_events_on_event(agt_events *events, agt_event_fn fn,
+                                                      void *user_data);
+/** The function of agt_events_on_event() can take events again. @threads any */
+AGT_API void agt_events_resume(agt_events *events);
+
+/** The task of the run, borrowed: to be waited for, or asked for its reply. A run that is waited
+ * for without reading its events may wait for its reader. */
+AGT_API agt_task *agt_events_get_task(const agt_events *events);
+
+/** Drop the stream; a run that is not over is cancelled. Never blocks. No function is called any
+ * more once this returns, but for one that runs at this moment on the loop thread. */
+AGT_API void agt_events_free(agt_events *events);
+
+AGT_API agt_event *agt_event_ref(agt_event *event);
+AGT_API void agt_event_unref(agt_event *event);
+/** What happened. */
+AGT_API agt_event_kind agt_event_get_kind(const agt_event *event);
+/** Its kind as a word: "model.text". */
+AGT_API const char *agt_event_get_type(const agt_event *event);
+/** Its number in the stream, from 1, without gaps. */
+AGT_API uint64_t agt_event_get_seq(const agt_event *event);
+/** When it happened; of pieces of text that became one, the first. */
+AGT_API uint64_t agt_event_get_unix_ns(const agt_event *event);
+/** Whose event it is, borrowed: the name of the agent. */
+AGT_API const char *agt_event_get_agent(const agt_event *event);
+/** 0 for the agent that was asked, 1 for those it delegates to … */
+AGT_API uint32_t agt_event_get_depth(const agt_event *event);
+/** The model request of its agent that it belongs to, from 1; 0 before the first. */
+AGT_API uint32_t agt_event_get_step(const agt_event *event);
+/** The span of the agent, request or tool; not valid if it is not recorded. */
+AGT_API agt_span_context agt_event_get_span(const agt_event *event);
+/** Text and reasoning: the piece, borrowed, NUL-terminated UTF-8; "" for others.
+ * @param ret_length  NULL, or set */
+AGT_API const char *agt_event_get_text(const agt_event *event, size_t *ret_length);
+/** Of the model or tool that starts or ends, else the agent's; borrowed. */
+AGT_API const char *agt_event_get_name(const agt_event *event);
+/** Tools: the model's id of the call, which tells calls of one tool apart; "" for others. Only
+ * calls of one step and agent are sure to have different ones. */
+AGT_API const char *agt_event_get_call_id(const agt_event *event);
+/** tool.start: the arguments, borrowed; NULL for others. */
+AGT_API const agt_value *agt_event_get_input(const agt_event *event);
+/** Ends: how; AGT_OUTCOME_NONE for others. */
+AGT_API agt_outcome agt_event_get_outcome(const agt_event *event);
+/** tool.end that is ok: what it gave, borrowed; NULL for others. */
+AGT_API const agt_value *agt_event_get_output(const agt_event *event);
+/** Ends that are not ok: why, in words; "" for others. */
+AGT_API const char *agt_event_get_error(const agt_event *event);
+/** Ends of models and tools: time since the start; 0 for others. */
+AGT_API uint64_t agt_event_get_duration_ns(const agt_event *event);
+/** model.end: what it used; unknown for others. */
+AGT_API agt_usage agt_event_get_usage(const agt_event *event);
+/** model.end: what it cost; AGT_NANOUSD_UNKNOWN if nobody knows, and for others. */
+AGT_API int64_t agt_event_get_cost_nanousd(const agt_event *event);
+/** model.end: whether that is simulated. */
+AGT_API bool agt_event_is_simulated(const agt_event *event);
+/** agent.end: the reply, borrowed; NULL for others, and if there was no memory for it. */
+AGT_API agt_reply *agt_event_get_reply(const agt_event *event);
+
+/**
+ * The event as a value, as `agent run --jsonl` words it: {"seq", "ts", "type", "agent", "depth",
+ * "step", "trace_id", "span_id", "name", …} and what its kind has: "text"; "call_id", "input";
+ * "outcome", "duration_ns", "output", "error"; "input_tokens", "output_tokens", "simulated",
+ * "cost_nanousd"; "reply". A run in a simulated runtime gives the same values every time.
+ *
+ * @param allocator  NULL = the C library's
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_event_to_value(const agt_event *event,
+                                                     const agt_allocator *allocator,
+                                                     agt_value **ret_value);
+
 /* ---- pool ---------------------------------------------------------------------------------- */
 
 typedef enum agt_specialization {

@@ -60,6 +60,7 @@ static const agt__operation_table table = {
     .kind = "agent",
     .start = start,
     .cancel = agt__agent_cancel,
+    .hold = agt__agent_hold,
     .begin_span = agt__agent_begin_span,
     .finish = agt__agent_finish,
     .destroy = destroy,

@@ -73,6 +73,8 @@ AGT_MUST_CHECK agt_status agt__agent_start(agt_tool_call *call, agt_agent *agent
 
 /** `cancel` of every table that starts runs of agents; by it they are recognised. */
 bool agt__agent_cancel(agt_tool_call *call);
+/** `hold` of the same tables. */
+void agt__agent_hold(agt_tool_call *call, bool held);
 /** `begin_span` for calls that are agents: "invoke_agent NAME". */
 agt_span *agt__agent_begin_span(agt_tool_call *call, agt_tracer *tracer,
                                 const agt_span_context *parent, uint64_t start_ns);

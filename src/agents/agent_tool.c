@@ -41,6 +41,7 @@ static const agt__operation_table table = {
     .kind = "agent",
     .start = start,
     .cancel = agt__agent_cancel,
+    .hold = agt__agent_hold,
     .estimate = agt__tool_estimate,
     .finish = agt__tool_finish,
     .destroy = destroy,

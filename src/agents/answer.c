@@ -240,8 +240,7 @@ static agt_status make_summary(const agt__agent_run *run, agt_value **ret_output
     return agt__value_make_object(allocator, fields, count, ret_output);
 }
 
-/* A whole reply. */
-static agt_status make_reply(const agt__agent_run *run, agt_value **ret_output)
+agt_status agt__agent_run_make_reply(const agt__agent_run *run, agt_value **ret_output)
 {
     agt_value *summary = NULL;
     agt_status status = make_summary(run, &summary);
@@ -263,7 +262,7 @@ agt_status agt__agent_run_make_output(const agt__agent_run *run, agt_value **ret
     if (run->kind == AGT__AGENT_ALONE) {
         /* What the model says is tainted already; marked whole, nobody has to copy it for that. */
         agt_value *reply = NULL;
-        agt_status status = make_reply(run, &reply);
+        agt_status status = agt__agent_run_make_reply(run, &reply);
         return status == AGT_OK ? agt__value_take_taint(run->allocator, reply, ret_output) : status;
     }
     if (run->value != NULL) {

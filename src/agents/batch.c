@@ -147,6 +147,7 @@ static agt_status make_items(agt__agent_run *run, size_t *ret_count)
         planned->item = 0;
         if (is_refused(run, planned, why, sizeof(why))) {
             record_refusal(run, planned, why);
+            agt__agent_run_tell_refused(run, planned, why);
             continue;
         }
         if (agt__array_reserve(run->allocator, &run->items, &run->item_capacity, count,

@@ -243,6 +243,7 @@ static void ask(agt__agent_run *run)
     } else {
         run->phase = AGT__PHASE_ANSWERED;
         run->pending = 1;
+        run->heard.has_request = true;
         run->request_tokens = input + output;
         status = agt__graph_add_operation(run->graph, agt__model_get_operation(agent->model), value,
                                           agt__agent_run_get_options(run, &options), &listener,
@@ -261,13 +262,19 @@ static void ask(agt__agent_run *run)
 /* ---- responses --------------------------------------------------------------------------------
  */
 
-static void count_request(agt__agent_run *run, agt_outcome outcome, const agt_value *response)
+agt__model_cost agt__agent_run_get_request_cost(const agt__agent_run *run)
 {
     const agt_prices *prices = agt_runtime_get_prices(run->runtime);
     const agt_model *model = (const agt_model *)agt__graph_get_operation(run->graph, run->request);
     agt_error err = {.status = AGT_OK};
     (void)agt__graph_get_error(run->graph, run->request, &err);
-    agt__model_cost cost = agt__model_get_cost(model, prices, outcome, response, &err);
+    return agt__model_get_cost(model, prices, agt__graph_get_outcome(run->graph, run->request),
+                               agt__graph_get_output(run->graph, run->request), &err);
+}
+
+static void count_request(agt__agent_run *run)
+{
+    agt__model_cost cost = agt__agent_run_get_request_cost(run);
     agt__costs_add(&run->costs, &cost);
     if (!cost.billed) {
         return;
@@ -353,7 +360,7 @@ static void read_response(agt__agent_run *run)
 {
     const agt_value *response = agt__graph_get_output(run->graph, run->request);
     agt_outcome outcome = agt__graph_get_outcome(run->graph, run->request);
-    count_request(run, outcome, response);
+    count_request(run);
     if (is_over(run)) {
         return;
     }
@@ -392,6 +399,9 @@ void agt__agent_run_go_on(agt__agent_run *run)
             run->phase = AGT__PHASE_ASK;
             break;
         case AGT__PHASE_ASK:
+            if (agt__tool_call_is_held(run->call)) {
+                return; /* agt__agent_hold() goes on */
+            }
             ask(run);
             break;
         case AGT__PHASE_ANSWERED:
@@ -414,7 +424,7 @@ static void on_settled(agt_graph *graph, agt_call_id call, void *user_data)
 {
     agt__agent_run *run = user_data;
     (void)graph;
-    (void)call;
+    agt__agent_run_tell_settled(run, call);
     if (run->phase != AGT__PHASE_DONE) {
         run->pending--;
         agt__agent_run_go_on(run);
@@ -423,7 +433,9 @@ static void on_settled(agt_graph *graph, agt_call_id call, void *user_data)
 
 agt__listener agt__agent_run_get_listener(agt__agent_run *run)
 {
-    return (agt__listener){.on_settled = on_settled, .user_data = run};
+    return (agt__listener){.on_settled = on_settled,
+                           .on_told = run->heard.is_heard ? agt__agent_run_on_told : NULL,
+                           .user_data = run};
 }
 
 static void on_graph_done(agt_graph *graph, void *user_data)
@@ -469,6 +481,7 @@ void agt__agent_run_finish(agt__agent_run *run)
         }
         run->span = agt_span_end(run->span);
     }
+    agt__agent_run_tell_end(run);
     agt_status status = AGT_OK;
     if (run->outcome != AGT_OUTCOME_OK) {
         agt__tool_call_take_error(call, &run->error);
@@ -517,6 +530,20 @@ bool agt__agent_cancel(agt_tool_call *call)
 {
     /* The graph within the call has been cancelled; when it is done, the run completes the call. */
     return agt__tool_call_get_state(call) != NULL;
+}
+
+void agt__agent_hold(agt_tool_call *call, bool held)
+{
+    agt__agent_run *run = agt__tool_call_get_state(call);
+    if (run == NULL) {
+        return;
+    }
+    if (held || run->pending > 0) {
+        agt__graph_hold(run->graph, held); /* the run may be over behind this */
+    } else {
+        agt__graph_hold(run->graph, false); /* nothing is under way: it only takes note */
+        agt__agent_run_go_on(run);
+    }
 }
 
 /* The query as a message; and who is asked, as a value. */
@@ -642,6 +669,7 @@ agt_status agt__agent_start(agt_tool_call *call, agt_agent *agent, agt__agent_ki
     }
     agt__tool_call_set_state(call, run);
     *ret_pending = true;
+    agt__agent_run_tell_start(run);
     agt__agent_run_open(run);
     agt__agent_run_go_on(run);
     return AGT_OK;

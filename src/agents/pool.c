@@ -49,6 +49,7 @@ static const agt__operation_table member_table = {
     .kind = "agent",
     .start = start_member,
     .cancel = agt__agent_cancel,
+    .hold = agt__agent_hold,
     .begin_span = agt__agent_begin_span,
     .finish = agt__agent_finish,
     .destroy = destroy_member,

@@ -88,6 +88,11 @@ static const agt_value *get_part(const agt_reply *reply, const char *key)
     return reply != NULL ? agt_value_get_member(reply->output, key) : NULL;
 }
 
+const agt_value *agt__reply_get_output(const agt_reply *reply)
+{
+    return reply->output;
+}
+
 agt_outcome agt_reply_get_outcome(const agt_reply *reply)
 {
     return reply != NULL ? reply->outcome : AGT_OUTCOME_NONE;

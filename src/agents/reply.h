@@ -14,4 +14,7 @@ AGT_MUST_CHECK agt_status agt__reply_new_from(const agt_allocator *allocator, co
                                               agt_outcome outcome, const agt_error *error,
                                               const agt_value *output, agt_reply **ret_reply);
 
+/** All that a reply shows, as the agent's call gave it; borrowed. NULL if there is nothing. */
+const agt_value *agt__reply_get_output(const agt_reply *reply);
+
 #endif

@@ -17,15 +17,26 @@
  * borrowed from the messages. */
 typedef struct agt__planned {
     agt__tool_request request;
-    agt_tool *tool;   /* NULL: the agent has none of that name */
-    uint32_t repeats; /* steps in a row with this very call, this one included */
-    uint32_t item;    /* its number in the batch, from 1; 0 = refused */
+    agt_tool *tool;        /* NULL: the agent has none of that name */
+    uint32_t repeats;      /* steps in a row with this very call, this one included */
+    uint32_t item;         /* its number in the batch, from 1; 0 = refused */
+    bool is_told;          /* that it started */
+    agt_span_context span; /* once it is told */
 } agt__planned;
 
 typedef struct agt__planned_list {
     agt__planned *items;
     size_t count, capacity;
 } agt__planned_list;
+
+/* What a run has told so far, see tell.c. */
+typedef struct agt__run_heard {
+    bool is_heard;        /* somebody listens */
+    bool has_request;     /* there is a request that is not settled */
+    bool request_started; /* and that was told */
+    agt_span_context request_span;
+    size_t parts_told; /* of its answer: those before are told as far as they will be */
+} agt__run_heard;
 
 typedef enum agt__agent_phase {
     AGT__PHASE_OPEN,     /* the session is being opened, or just was */
@@ -75,6 +86,8 @@ typedef struct agt__agent_run {
     bool is_saved;        /* the last word has been sent to it */
     bool is_graph_done;
 
+    agt__run_heard heard;
+
     agt__planned_list planned, before; /* of this step, of the step before */
     bool is_batch_started;             /* `planned` has been given to the engine */
     agt__batch_item *items;
@@ -114,6 +127,24 @@ const agt_call_options *agt__agent_run_get_options(agt__agent_run *run, agt_call
 
 /** Who listens to the calls of the run: goes on when none is left. */
 agt__listener agt__agent_run_get_listener(agt__agent_run *run);
+
+/** What the settled request of this step cost. */
+agt__model_cost agt__agent_run_get_request_cost(const agt__agent_run *run);
+
+/* ---- tell.c ------------------------------------------------------------------------------------
+ */
+
+/** The run begins: is it heard? From here on each of these does nothing if it is not. */
+void agt__agent_run_tell_start(agt__agent_run *run);
+/** A call of the run is settled. */
+void agt__agent_run_tell_settled(agt__agent_run *run, agt_call_id call);
+/** A tool call that never becomes one. */
+void agt__agent_run_tell_refused(agt__agent_run *run, agt__planned *planned, const char *why);
+/** The run has ended; its outcome is final. */
+void agt__agent_run_tell_end(agt__agent_run *run);
+/** What listens to the calls of a run that is heard. */
+void agt__agent_run_on_told(agt_tool_call *attempt, agt_call_id call, agt__told told,
+                            const void *what, void *user_data);
 
 /* ---- batch.c -----------------------------------------------------------------------------------
  */
@@ -157,6 +188,10 @@ void agt__agent_run_answer(agt__agent_run *run, const agt_value *parts);
 /** What the call of the run gives as its output. @return AGT_OK; AGT_E_NOMEM */
 AGT_MUST_CHECK agt_status agt__agent_run_make_output(const agt__agent_run *run,
                                                      agt_value **ret_output);
+
+/** A whole reply, as the call of an agent alone gives it. @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_run_make_reply(const agt__agent_run *run,
+                                                    agt_value **ret_output);
 
 /** Totals of the run as attributes of the agent's span. */
 void agt__agent_run_describe(const agt__agent_run *run, agt_span *span);

@@ -115,6 +115,8 @@ const agt_call_options *agt__tool_call_get_options(const agt_tool_call *call);
 /** Cancel token that is requested when this call is: for work it starts itself. Borrowed;
  * NULL if there is no memory for one. */
 agt_cancel *agt__tool_call_get_cancel(agt_tool_call *call);
+/** The graph that @call is in, borrowed; it lives until all its calls are settled. */
+agt_graph *agt__tool_call_get_graph(const agt_tool_call *call);
 /** The call that @call is part of: the one whose graph it is in, see agt__graph_start_within(). It
  * is pending as long as @call is not settled. NULL if there is none. */
 agt_tool_call *agt__tool_call_get_parent(const agt_tool_call *call);
@@ -262,12 +264,18 @@ agt_status agt__graph_add_batch(agt_graph *graph, agt__batch_item *items, size_t
  */
 void agt__graph_hold(agt_graph *graph, bool held);
 
+/** Whether the run that @call is part of is held, or one that it is part of: also true for who has
+ * not been told yet, within its own start. Loop thread. */
+bool agt__tool_call_is_held(const agt_tool_call *call);
+
 /** Reading settled calls of a graph that still runs. Loop thread. */
 agt_outcome agt__graph_get_outcome(const agt_graph *graph, agt_call_id call);
 const agt_value *agt__graph_get_output(const agt_graph *graph, agt_call_id call);
 /** What it ran last: another operation than was added if that fell back on it. Borrowed. */
 agt__operation *agt__graph_get_operation(const agt_graph *graph, agt_call_id call);
 agt_status agt__graph_get_error(const agt_graph *graph, agt_call_id call, agt_error *ret_error);
+/** From the start of its first attempt to the end of the last; 0 if there was none. */
+uint64_t agt__graph_get_duration_ns(const agt_graph *graph, agt_call_id call);
 
 /* ---- starting one operation as a task ------------------------------------------------------ */
 

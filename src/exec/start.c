@@ -73,6 +73,7 @@ static void clear_run(agt_graph *graph)
 {
     agt__options_deinit(&graph->options, graph->allocator);
     graph->begun = false;
+    graph->held = false;
     graph->results_of = NULL;
     graph->next_root = 0;
     graph->root_count = graph->count;
@@ -373,4 +374,10 @@ agt__operation *agt__graph_get_operation(const agt_graph *graph, agt_call_id cal
 agt_status agt__graph_get_error(const agt_graph *graph, agt_call_id call, agt_error *ret_error)
 {
     return agt__call_get_error(agt__graph_get_call(graph, call), ret_error);
+}
+
+uint64_t agt__graph_get_duration_ns(const agt_graph *graph, agt_call_id call)
+{
+    const agt__call *settled = agt__graph_get_call(graph, call);
+    return settled->start_ns != 0 ? settled->end_ns - settled->start_ns : 0;
 }

@@ -83,3 +83,11 @@ void agt__graph_hold(agt_graph *graph, bool held)
         agt__graph_unref(graph);
     }
 }
+
+bool agt__tool_call_is_held(const agt_tool_call *call)
+{
+    while (call != NULL && !call->graph->held) {
+        call = call->graph->within;
+    }
+    return call != NULL;
+}

@@ -235,6 +235,11 @@ agt_cancel *agt__tool_call_get_cancel(agt_tool_call *call)
     return live->token;
 }
 
+agt_graph *agt__tool_call_get_graph(const agt_tool_call *call)
+{
+    return call->graph;
+}
+
 agt_tool_call *agt__tool_call_get_parent(const agt_tool_call *call)
 {
     return call->graph->within;

@@ -8,6 +8,7 @@
 #include "support/agents.h"
 #include "support/values.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -187,6 +188,103 @@ static void many_threads_share_a_pool(void **state)
     close_crowd(&self);
 }
 
+/* ---- streams --------------------------------------------------------------------------------- */
+
+static const char streaming[] =
+    "{\"step\": 1, \"text\": \"{{input}}\", \"stream\": 7, \"delay_ms\": 3, \"tool_calls\": ["
+    "  {\"name\": \"blocking\", \"arguments\": {\"ms\": 1, \"echo\": 1}},"
+    "  {\"name\": \"async\", \"arguments\": {\"ms\": 1, \"echo\": 2}}]},"
+    "{\"delay_ms\": 1, \"stream\": 2, \"text\": \"done\"}";
+
+/* Read to the end, or to event number `stop`; by waiting, by polling, or by looking again. */
+static void read_stream(agt_events *events, unsigned way, uint64_t stop)
+{
+    agt_event *event = NULL;
+    agt_status status = AGT_OK;
+    uint64_t seq = 0;
+    int fd = -1;
+    if (way == 1) {
+        assert_int_equal(agt_events_get_fd(events, &fd, NULL), AGT_OK);
+    }
+    while ((status == AGT_OK || status == AGT_E_TIMEOUT) && seq < stop) {
+        if (fd >= 0) {
+            struct pollfd file = {.fd = fd, .events = POLLIN};
+            assert_int_equal(poll(&file, 1, -1), 1);
+        }
+        status = agt_events_next(events, fd >= 0 ? 0 : way == 0 ? AGT_MS_NONE : 1, &event);
+        if (status == AGT_OK) {
+            assert_int_equal(agt_event_get_seq(event), ++seq);
+            agt_event_unref(event);
+        }
+        assert_true(fd < 0 || status != AGT_E_TIMEOUT); /* readable: there is one */
+    }
+    assert_true(seq == stop || (status == AGT_E_CLOSED && seq >= 9));
+}
+
+static void *watch_many(void *ctx)
+{
+    crowd *self = ctx;
+    for (unsigned i = 0; i < rounds; i++) {
+        agt_events *events = NULL;
+        if (agt_agent_execute_stream(self->agent, "a query of some length", NULL, &events, NULL) !=
+            AGT_OK) {
+            atomic_fetch_add(&self->refused, 1);
+            continue;
+        }
+        bool is_dropped = i % 4 == 3;
+        read_stream(events, i % 3, is_dropped ? i % 9 : UINT64_MAX);
+        atomic_fetch_add(is_dropped ? &self->stopped : &self->answered, 1);
+        agt_events_free(events);
+    }
+    return NULL;
+}
+
+static agt_status take_event(void *user_data, const agt_event *event)
+{
+    _Atomic uint32_t *ends = user_data;
+    if (agt_event_get_kind(event) == AGT_EVENT_AGENT_END) {
+        atomic_fetch_add(ends, 1);
+    }
+    return AGT_OK;
+}
+
+/* Events for a function that is set while they come, and dropped with them. */
+static void *hand_over_many(void *ctx)
+{
+    crowd *self = ctx;
+    for (unsigned i = 0; i < rounds; i++) {
+        agt_events *events = NULL;
+        if (agt_agent_execute_stream(self->agent, "q", NULL, &events, NULL) != AGT_OK) {
+            atomic_fetch_add(&self->refused, 1);
+            continue;
+        }
+        assert_int_equal(agt_events_on_event(events, take_event, &self->agreed), AGT_OK);
+        if (i % 2 == 0) {
+            assert_int_equal(agt_task_wait(agt_events_get_task(events), AGT_MS_NONE), AGT_OK);
+            atomic_fetch_add(&self->answered, 1);
+        }
+        agt_events_free(events);
+    }
+    return NULL;
+}
+
+static void many_threads_watch(void **state)
+{
+    (void)state;
+    crowd self;
+    open_crowd(&self);
+    agt_agent_unref(self.agent);
+    agt_model *model = agt_test_script(self.engine.runtime, streaming);
+    self.agent = agt_test_agent(&self.engine, "watched", model, NULL);
+    run_all(&self, watch_many);
+    assert_int_equal(atomic_load(&self.answered), threads * rounds * 3 / 4);
+    assert_int_equal(atomic_load(&self.stopped), threads * rounds / 4);
+    run_all(&self, hand_over_many);
+    assert_int_equal(atomic_load(&self.refused), 0);
+    agt_model_unref(model);
+    close_crowd(&self);
+}
+
 /* ---- closing --------------------------------------------------------------------------------- */
 
 static void a_runtime_closes_under_its_agents(void **state)
@@ -224,6 +322,7 @@ int main(void)
         cmocka_unit_test(many_threads_execute),
         cmocka_unit_test(many_threads_cancel),
         cmocka_unit_test(many_threads_share_a_pool),
+        cmocka_unit_test(many_threads_watch),
         cmocka_unit_test(a_runtime_closes_under_its_agents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "zoo.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 int main(int argc, char **argv)
 {
@@ -12,6 +13,7 @@ int main(int argc, char **argv)
         char byte;
         (void)close(ends[1]);
         (void)!read(ends[0], &byte, 1); /* until the daemon is there */
+        (void)wait(NULL);               /* and the one between them is gone */
         say("left a daemon\n");
         return 0;
     }

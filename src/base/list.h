@@ -44,19 +44,6 @@ static inline void agt__list_remove(agt__link *item)
     }
 }
 
-/** Move all items of @from to the empty list @to. */
-static inline void agt__list_move(agt__link *to, agt__link *from)
-{
-    agt__list_init(to);
-    if (!agt__list_is_empty(from)) {
-        to->next = from->next;
-        to->previous = from->previous;
-        to->next->previous = to;
-        to->previous->next = to;
-        agt__list_init(from);
-    }
-}
-
 /** The first item; NULL if there is none. */
 static inline agt__link *agt__list_first(const agt__link *list)
 {

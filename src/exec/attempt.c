@@ -355,7 +355,6 @@ void agt__live_free(agt__live *live, void *memory)
     agt__loop_timer_stop(graph->runtime->loop, &live->due_timer);
     agt__loop_timer_stop(graph->runtime->loop, &live->resume_timer);
     agt__list_remove(&live->link);
-    agt_cancel_unref(live->token);
     agt_error *unused = take_error(&live->attempt);
     if (unused != NULL) {
         agt__free(graph->allocator, unused);
@@ -456,9 +455,6 @@ static bool stop_live(agt__live *live)
     agt_tool_call *attempt = &live->attempt;
     atomic_store_explicit(&attempt->cancelled, true, memory_order_release);
     agt__loop_timer_stop(attempt->graph->runtime->loop, &live->due_timer);
-    if (live->token != NULL) {
-        agt_cancel_request(live->token);
-    }
     cancel_children(attempt);
     bool follows =
         attempt->operation->table->cancel != NULL && attempt->operation->table->cancel(attempt);

@@ -155,7 +155,6 @@ struct agt__live {
     agt__link link;        /* in graph->live */
     void (*resume)(agt_tool_call *call, void *user_data);
     void (*on_cancel)(agt_tool_call *call, void *user_data);
-    agt_cancel *token; /* made when asked for */
     agt__timer due_timer;
     agt__timer resume_timer;
     agt__job job;

@@ -112,16 +112,11 @@ void *agt__tool_call_get_state(const agt_tool_call *call);
 /** Options the call runs under: conversation, agent, budget, priority … never NULL. `budget` is the
  * one that counts: the executor's if the call names none. */
 const agt_call_options *agt__tool_call_get_options(const agt_tool_call *call);
-/** Cancel token that is requested when this call is: for work it starts itself. Borrowed;
- * NULL if there is no memory for one. */
-agt_cancel *agt__tool_call_get_cancel(agt_tool_call *call);
 /** The graph that @call is in, borrowed; it lives until all its calls are settled. */
 agt_graph *agt__tool_call_get_graph(const agt_tool_call *call);
 /** The call that @call is part of: the one whose graph it is in, see agt__graph_start_within(). It
  * is pending as long as @call is not settled. NULL if there is none. */
 agt_tool_call *agt__tool_call_get_parent(const agt_tool_call *call);
-/** Absolute deadline of the attempt on the runtime's clock; UINT64_MAX = none. */
-uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call);
 /** The call's span while the attempt runs: to be annotated, not ended. NULL if it is not recorded,
  * or if the call was settled without this attempt. */
 agt_span *agt__tool_call_get_open_span(const agt_tool_call *call);

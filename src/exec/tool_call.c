@@ -223,18 +223,6 @@ const agt_call_options *agt__tool_call_get_options(const agt_tool_call *call)
     return call->call != NULL ? agt__call_options(call->call) : &call->graph->options.given;
 }
 
-agt_cancel *agt__tool_call_get_cancel(agt_tool_call *call)
-{
-    if (!call->is_live) {
-        return NULL;
-    }
-    agt__live *live = live_of(call);
-    if (live->token == NULL && agt__cancel_new(call->graph->allocator, &live->token) != AGT_OK) {
-        return NULL;
-    }
-    return live->token;
-}
-
 agt_graph *agt__tool_call_get_graph(const agt_tool_call *call)
 {
     return call->graph;
@@ -243,11 +231,6 @@ agt_graph *agt__tool_call_get_graph(const agt_tool_call *call)
 agt_tool_call *agt__tool_call_get_parent(const agt_tool_call *call)
 {
     return call->graph->within;
-}
-
-uint64_t agt__tool_call_get_deadline_ns(const agt_tool_call *call)
-{
-    return agt__attempt_get_limit_ns(call);
 }
 
 agt_span *agt__tool_call_get_open_span(const agt_tool_call *call)

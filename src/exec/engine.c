@@ -502,6 +502,23 @@ static const char *get_run_status(const agt_graph *graph)
     return only != NULL ? agt_outcome_get_name((agt_outcome)only->outcome) : "partial";
 }
 
+/* A run of one call has failed with it. Of several calls some may have succeeded, so there is no
+ * error that would be the run's; how it ended is told all the same. */
+static void end_run_span(agt_graph *graph)
+{
+    if (graph->span == NULL) {
+        return;
+    }
+    const char *status = get_run_status(graph);
+    const agt__call *only = graph->count == 1 ? agt__graph_get_call(graph, 0) : NULL;
+    agt__span_set_text(graph->span, AGT__ATTR_OUTCOME, status, strlen(status));
+    if (only != NULL && only->outcome != AGT_OUTCOME_OK) {
+        agt_span_set_error(graph->span, status,
+                           only->detail != NULL ? only->detail->message : NULL);
+    }
+    graph->span = agt_span_end_at(graph->span, graph->end_ns);
+}
+
 static void end_run(agt_graph *graph)
 {
     agt_runtime *runtime = graph->runtime;
@@ -512,7 +529,7 @@ static void end_run(agt_graph *graph)
     agt__cancel_unlisten(&graph->cancel_link);
     agt__graph_unlisten_calls(graph);
     graph->end_ns = agt__runtime_now_ns(runtime);
-    graph->span = agt_span_end_at(graph->span, graph->end_ns);
+    end_run_span(graph);
     agt__run_end(runtime, &graph->run, agt__graph_get_run_name(graph), get_run_status(graph));
     agt_task *task = graph->task;
     agt__graph_done_fn on_done = graph->on_done;

@@ -126,6 +126,9 @@ static void steps_are_limited(void **state)
     agt_test_expect_reply(reply, AGT_OUTCOME_ERROR, "after 50 steps");
     agt_reply_unref(reply);
     assert_true(agt_test_spans_find(&spans, "invoke_agent tester", NULL)->is_error);
+    const agt_test_span *run = agt_test_spans_find(&spans, "invoke_workflow tester", NULL);
+    assert_true(run->is_error);
+    assert_string_equal(run->outcome, "error");
 }
 
 static void tokens_are_limited(void **state)

@@ -387,6 +387,83 @@ AGT_API bool agt_approval_is_over(const agt_approval *approval);
 AGT_API void agt_approval_answer(agt_approval *approval, agt_decision decision, bool for_good,
                                  const char *reason);
 
+/* ---- recording and replaying --------------------------------------------------------------- */
+
+/*
+ * A recording is a file with all that calls of models, functions, programs and endpoints were given
+ * and gave, in what order and when. In a runtime that replays it nothing of that is called: the
+ * same program gets the same answers, at the same times if the runtime is simulated and has the
+ * seed of the recording, without network and without money. What agents and graphs do is done
+ * again.
+ *
+ * A recording holds requests, answers and errors as they are, prompts and results of tools, but no
+ * keys, headers and environments, which are part of none of them. It is a text file, one JSON
+ * object a line, readable by its owner only; a program that crashes leaves one that can be replayed
+ * up to there.
+ */
+
+typedef struct agt_recording_config {
+    size_t struct_size;
+    const agt_value *about; /* kept in its head, for whoever replays it; NULL = nothing          */
+    bool overwrite;         /* a file that is there                                              */
+    bool reserved[7];
+} agt_recording_config;
+
+/**
+ * Record all that is run from here on. Before anything runs, and once per runtime.
+ *
+ * While it is recorded, the clock of the runtime moves when something happens and stands still in
+ * between, and lines are written by the loop thread: a file on a slow disk slows the run down.
+ *
+ * @param config  NULL for the defaults
+ * @return AGT_OK; AGT_E_EXISTS if there is such a file, or if the runtime is recorded or replays
+ *         already; AGT_E_IO; AGT_E_CLOSED; AGT_E_NOMEM
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_recording_start(agt_runtime *runtime, const char *path,
+                                                      const agt_recording_config *config,
+                                                      agt_error *err);
+
+/**
+ * End the recording, once nothing runs; otherwise closing the runtime does.
+ *
+ * @return AGT_OK if it is complete; AGT_E_IO or AGT_E_NOMEM, the first that went wrong: it ends
+ *         there, the runs went on
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_recording_finish(agt_runtime *runtime, agt_error *err);
+
+/**
+ * The head of a recording: {"agent_sdk_recording": 1, "version", "created_unix_ns", "seed",
+ * "simulated", "about"}.
+ *
+ * @param allocator  NULL = the C library's
+ * @return AGT_OK; AGT_E_NOT_FOUND; AGT_E_IO; AGT_E_SYNTAX if it is none; AGT_E_VERSION for a newer
+ *         format; AGT_E_NOMEM
+ * @threads any
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_recording_get_head(const agt_allocator *allocator,
+                                                         const char *path, agt_value **ret_head,
+                                                         agt_error *err);
+
+/**
+ * Replay a recording: what is run from here on is what was run then. Before anything runs, and once
+ * per runtime. Costs are simulated ones.
+ *
+ * A call with another input than on record, or one that is not there, fails with AGT_E_INVALID and
+ * says what differs; so does every call that is to come, so that the run ends.
+ *
+ * @return as agt_recording_get_head(), AGT_E_SYNTAX with the line; AGT_E_EXISTS if the runtime is
+ *         recorded or replays already; AGT_E_CLOSED
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_replay_start(agt_runtime *runtime, const char *path,
+                                                   agt_error *err);
+
+/**
+ * Whether all of the recording happened again; once nothing runs.
+ *
+ * @return AGT_OK; AGT_E_INVALID, saying what was different first
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_replay_finish(agt_runtime *runtime, agt_error *err);
+
 /* ---- graphs -------------------------------------------------------------------------------- */
 
 /** What a failure in a graph does to the rest of it. */

@@ -33,7 +33,7 @@ typedef struct agt_runtime_config {
     bool silent; /* record no spans; costs and budgets are kept all the same  */
     bool reserved[2];
     uint32_t workers_max;     /* threads for blocking functions; 0 = 64                    */
-    uint64_t seed;            /* of a simulated runtime                                    */
+    uint64_t seed;            /* of a simulated runtime; of a real one 0 = none            */
     const char *service_name; /* in traces; NULL = "agent_sdk"                             */
     const char *store_path;   /* SQLite file for runs, traces, costs; NULL = none          */
     const agt_value *prices;  /* as agt_prices_new() takes it; NULL = the shipped table    */

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/value.h"
 #include "exec/graph.h"
+#include "exec/tape.h"
 #include "telemetry/semconv.h"
 
 #include <stdio.h>
@@ -86,6 +87,18 @@ static void begin_span(agt_tool_call *attempt, agt__call *call, uint64_t start_n
     }
 }
 
+/* @return when the attempt begins */
+static __attribute__((noinline)) uint64_t put_on_tape(agt_tool_call *attempt)
+{
+    attempt->start_ns = agt__tape_begin_attempt(attempt);
+    if (attempt->table != attempt->operation->table) {
+        attempt->due_ns = UINT64_MAX; /* what ends it is on the tape */
+    } else if (attempt->due_ns != DUE_WHEN_ASKED) {
+        attempt->due_ns = agt__attempt_get_due_ns(attempt->call, attempt->start_ns);
+    }
+    return attempt->start_ns;
+}
+
 static inline void init_attempt(agt_tool_call *attempt, agt__call *call, uint64_t start_ns,
                                 uint64_t due_ns)
 {
@@ -93,6 +106,9 @@ static inline void init_attempt(agt_tool_call *attempt, agt__call *call, uint64_
     attempt->call = call;
     attempt->graph = graph;
     attempt->operation = agt__call_operation(call);
+    attempt->table = attempt->operation->table;
+    attempt->record = NULL;
+    attempt->children_begun = 0;
     attempt->input = agt__call_input(call);
     attempt->due_ns = due_ns;
     attempt->start_ns = start_ns;
@@ -104,6 +120,9 @@ static inline void init_attempt(agt_tool_call *attempt, agt__call *call, uint64_
     attempt->ending = AGT__ENDING_NONE;
     atomic_store_explicit(&attempt->cancelled, false, memory_order_relaxed);
     call->attempts++;
+    if (graph->runtime->tape != NULL) {
+        start_ns = put_on_tape(attempt);
+    }
     if (call->start_ns == 0) {
         call->start_ns = start_ns;
     }
@@ -231,14 +250,23 @@ static agt_outcome outcome_of(agt_tool_call *attempt, uint64_t end_ns, agt_error
 static __attribute__((noinline)) void set_result_slowly(agt_tool_call *attempt, uint64_t end_ns)
 {
     agt_error err;
-    agt_outcome outcome = outcome_of(attempt, end_ns, &err);
+    agt_outcome outcome = AGT_OUTCOME_NONE;
+    if (attempt->record != NULL) {
+        outcome = agt__tape_get_result(attempt, &err);
+    }
+    if (outcome == AGT_OUTCOME_NONE) {
+        outcome = outcome_of(attempt, end_ns, &err);
+    } else if (attempt->output != NULL && taint_output(attempt, &err) != AGT_OUTCOME_OK) {
+        outcome = AGT_OUTCOME_ERROR;
+    }
     agt__call_set_result(attempt->call, outcome, attempt->output, &err);
 }
 
 static void set_result(agt_tool_call *attempt, uint64_t end_ns)
 {
     agt__call *call = attempt->call;
-    bool ok = attempt->status == AGT_OK && attempt->ending == AGT__ENDING_NONE;
+    bool ok =
+        attempt->status == AGT_OK && attempt->ending == AGT__ENDING_NONE && attempt->record == NULL;
     if (attempt->output == NULL && ok) {
         attempt->output = agt__value_get_tainted_null();
     }
@@ -264,7 +292,14 @@ void agt__attempt_conclude(agt_tool_call *attempt, uint64_t end_ns)
 {
     agt__call *call = attempt->call;
     agt_graph *graph = attempt->graph;
+    bool is_taped = graph->runtime->tape != NULL;
+    if (is_taped) {
+        end_ns = agt__tape_end_attempt(attempt);
+    }
     set_result(attempt, end_ns);
+    if (is_taped) {
+        agt__tape_keep_result(attempt, end_ns);
+    }
     call->end_ns = end_ns;
     call->run_ns += end_ns - attempt->start_ns;
     if (attempt->is_live) {
@@ -295,7 +330,8 @@ static bool conclude_quietly(agt_tool_call *attempt, uint64_t end_ns)
     agt__call *call = attempt->call;
     if (attempt->status != AGT_OK || attempt->output != NULL ||
         atomic_load_explicit(&attempt->error, memory_order_relaxed) != NULL ||
-        call->output != NULL || call->detail != NULL || attempt->operation->table->finish != NULL) {
+        call->output != NULL || call->detail != NULL || attempt->operation->table->finish != NULL ||
+        call->graph->runtime->tape != NULL) {
         return false;
     }
     call->output = agt__value_get_tainted_null();
@@ -456,8 +492,7 @@ static bool stop_live(agt__live *live)
     atomic_store_explicit(&attempt->cancelled, true, memory_order_release);
     agt__loop_timer_stop(attempt->graph->runtime->loop, &live->due_timer);
     cancel_children(attempt);
-    bool follows =
-        attempt->operation->table->cancel != NULL && attempt->operation->table->cancel(attempt);
+    bool follows = attempt->table->cancel != NULL && attempt->table->cancel(attempt);
     if (follows) {
         return true;
     }
@@ -746,7 +781,7 @@ static agt__call *start_live(agt__call *call)
     } else {
         live->starting = true;
         agt_value *output = NULL;
-        agt_status status = attempt->operation->table->start(attempt, &output, &pending);
+        agt_status status = attempt->table->start(attempt, &output, &pending);
         live->starting = false;
         if (!live->completed) { /* else agt_tool_complete() has said how it ended */
             attempt->status = status;
@@ -769,6 +804,9 @@ static agt__call *start_live(agt__call *call)
 
 agt__call *agt__attempt_start(agt__call *call)
 {
+    if (agt__tape_is_replay(call->graph->runtime)) {
+        return start_live(call); /* whatever it is, it waits for its time on the tape */
+    }
     switch ((agt_tool_mode)agt__call_operation(call)->mode) {
     case AGT_TOOL_INLINE:
         return run_inline(call);

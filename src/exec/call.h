@@ -131,6 +131,9 @@ struct agt_tool_call {
     agt__call *call; /* NULL once the call was settled without this attempt */
     agt_graph *graph;
     agt__operation *operation;
+    const agt__operation_table *table; /* what starts, cancels and holds it: the operation's,
+                                        * or that of a tape */
+    struct agt__tape_entry *record;    /* its start on the tape that is replayed; NULL */
     const agt_value *input;
     agt_span_context span;
     uint64_t due_ns; /* UINT64_MAX = no limit */
@@ -138,6 +141,7 @@ struct agt_tool_call {
     _Atomic(agt_error *) error; /* what the tool said, at any time; NULL = nothing */
     void *state;                /* the operation's */
     agt_graph *children;        /* graphs that run within this attempt (loop) */
+    uint32_t children_begun;    /* so far; counted on a tape */
     agt_value *output;          /* result */
     agt_status status;
     bool is_live;     /* part of an agt__live */

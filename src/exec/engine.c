@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "exec/graph.h"
+#include "exec/tape.h"
 #include "telemetry/semconv.h"
 
 #include <string.h>
@@ -528,6 +529,9 @@ static void end_run(agt_graph *graph)
     agt__loop_timer_stop(runtime->loop, &graph->due_timer);
     agt__cancel_unlisten(&graph->cancel_link);
     agt__graph_unlisten_calls(graph);
+    if (runtime->tape != NULL && graph->within == NULL) {
+        agt__tape_end_run(graph);
+    }
     graph->end_ns = agt__runtime_now_ns(runtime);
     end_run_span(graph);
     agt__run_end(runtime, &graph->run, agt__graph_get_run_name(graph), get_run_status(graph));
@@ -660,6 +664,9 @@ void agt__engine_cancel(agt_graph *graph, agt_outcome outcome)
 {
     if (atomic_load_explicit(&graph->cancelled, memory_order_relaxed)) {
         return;
+    }
+    if (graph->runtime->tape != NULL && graph->within == NULL) {
+        agt__tape_cancel_run(graph, outcome);
     }
     graph->cancel_outcome = outcome;
     atomic_store_explicit(&graph->cancelled, true, memory_order_seq_cst);

@@ -11,6 +11,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "exec/tape.h"
 #include "telemetry/semconv.h"
 
 #include <stdatomic.h>
@@ -304,7 +305,8 @@ void agt__tool_finish(agt_tool_call *call, agt_span *span, agt_budget_amount *re
     const agt_call_options *options = agt__tool_call_get_options(call);
     agt_cost_entry entry =
         AGT_CONFIG(agt_cost_entry, .agent = options->agent, .conversation = options->conversation,
-                   .cost_nanousd = tool->cost_nanousd, .simulated = tool->simulated);
+                   .cost_nanousd = tool->cost_nanousd,
+                   .simulated = tool->simulated || agt__tape_is_replay(runtime));
     entry.span = agt_tool_call_get_span(call);
     entry.usage = (agt_usage){.struct_size = sizeof(agt_usage)};
     entry.unix_ns = runtime->clock->get_unix_ns(runtime->clock->ctx);

@@ -57,6 +57,8 @@ struct agt_graph {
     const agt_task *results_of;   /* the task whose results the calls have; not to be followed */
     agt_tool_call *within;        /* the attempt this run is part of; NULL = none */
     agt_graph *next_within;       /* of the same attempt */
+    uint64_t position;            /* on a tape: which run it is, or where within another */
+    agt_graph *next_taped;        /* runs of their own, under way on a tape */
     agt__graph_done_fn on_done;   /* of a run within another call */
     void *done_user_data;
     agt__options options;

@@ -59,6 +59,11 @@ struct agt__operation_table {
      * as text, for the hash by which it is recognised. NULL = nothing. */
     void (*define)(const agt__operation *operation, agt__buffer *text);
 
+    /* What attempts tell, as a value for a recording, and told again from one. A kind that tells
+     * nothing, or only what follows from other calls, has neither. */
+    agt_status (*keep_told)(const agt_allocator *allocator, const void *what, agt_value **ret_kept);
+    void (*tell_again)(agt_tool_call *call, const agt_value *kept);
+
     /* The last reference to the operation is gone. */
     void (*destroy)(agt__operation *operation);
 };

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "exec/graph.h"
 #include "exec/results.h"
+#include "exec/tape.h"
 #include "telemetry/semconv.h"
 
 #include <stdio.h>
@@ -125,7 +126,7 @@ static void use_executor(agt_graph *graph)
         graph->options.given.budget = agt_budget_ref(executor->budget);
     }
     graph->traced = !agt__tracer_is_silent(graph->runtime->tracer);
-    graph->plain = graph->options.given.budget == NULL &&
+    graph->plain = graph->options.given.budget == NULL && graph->runtime->tape == NULL &&
                    (executor == NULL || (executor->policy_count == 0 && executor->journal == NULL &&
                                          executor->approvals == NULL));
 }
@@ -199,6 +200,9 @@ agt_status agt_graph_start(agt_graph *graph, const agt_call_options *options, ag
     (void)agt__graph_ref(graph); /* the run's */
     use_executor(graph);
     inherit_options(graph);
+    if (graph->runtime->tape != NULL) {
+        agt__tape_begin_run(graph);
+    }
     begin_trace(graph);
     graph->results_of = graph->task;
     *ret_task = agt_task_ref(graph->task);
@@ -234,6 +238,9 @@ agt_status agt__graph_start_within(agt_graph *graph, agt_tool_call *call,
     graph->within = call;
     graph->next_within = call->children;
     call->children = graph;
+    if (graph->runtime->tape != NULL) {
+        graph->position = agt__tape_get_position(call);
+    }
     agt__runtime_extend_activity(graph->runtime);
     agt__engine_start(graph);
     return AGT_OK;

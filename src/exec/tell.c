@@ -11,6 +11,7 @@
  * know yet. Few attempts of a run can hold anything.
  */
 #include "exec/graph.h"
+#include "exec/tape.h"
 
 /* ---- telling ------------------------------------------------------------------------------- */
 
@@ -18,13 +19,19 @@ bool agt__tool_call_is_heard(const agt_tool_call *call)
 {
     /* That of an attempt on a worker may be settled at this moment. */
     return !call->is_blocking && call->call != NULL && call->call->extra != NULL &&
-           call->call->extra->listener.on_told != NULL;
+           (call->call->extra->listener.on_told != NULL || agt__tape_hears(call));
 }
 
 void agt__tool_call_tell(agt_tool_call *call, agt__told told, const void *what)
 {
-    if (agt__tool_call_is_heard(call)) {
-        const agt__listener *listener = &call->call->extra->listener;
+    if (!agt__tool_call_is_heard(call)) {
+        return;
+    }
+    if (call->graph->runtime->tape != NULL) {
+        agt__tape_tell(call, what);
+    }
+    const agt__listener *listener = &call->call->extra->listener;
+    if (listener->on_told != NULL) {
         listener->on_told(call, call->call->index, told, what, listener->user_data);
     }
 }
@@ -47,7 +54,7 @@ static bool is_to_be_told(const agt__live *live, bool held)
     const agt_tool_call *attempt = &live->attempt;
     return live->held != held && !attempt->is_blocking && attempt->call != NULL &&
            attempt->ending == AGT__ENDING_NONE && !live->starting && live->simulated_ns == 0 &&
-           attempt->operation->table->hold != NULL;
+           attempt->table->hold != NULL;
 }
 
 static agt__live *of_link(agt__link *link)
@@ -70,7 +77,7 @@ void agt__attempt_tell_held(agt_graph *graph)
     agt__live *live;
     while ((live = find_to_be_told(graph)) != NULL) {
         live->held = graph->held;
-        live->attempt.operation->table->hold(&live->attempt, live->held);
+        live->attempt.table->hold(&live->attempt, live->held);
     }
 }
 

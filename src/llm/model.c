@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "base/value.h"
+#include "exec/tape.h"
 #include "llm/message.h"
 #include "llm/provider.h"
 #include "telemetry/semconv.h"
@@ -330,11 +331,12 @@ static void book(agt_tool_call *call, const agt__model_cost *cost)
     const agt_call_options *options = agt__tool_call_get_options(call);
     agt_runtime *runtime = agt__tool_call_get_runtime(call);
     const agt_clock *clock = agt_runtime_get_clock(runtime);
-    agt_cost_entry entry = AGT_CONFIG(
-        agt_cost_entry, .agent = options->agent, .provider = model->provider,
-        .model = model->operation.name, .conversation = options->conversation,
-        .span = agt_tool_call_get_span(call), .usage = cost->usage, .cost_nanousd = cost->nanousd,
-        .unix_ns = clock->get_unix_ns(clock->ctx), .simulated = cost->simulated);
+    agt_cost_entry entry =
+        AGT_CONFIG(agt_cost_entry, .agent = options->agent, .provider = model->provider,
+                   .model = model->operation.name, .conversation = options->conversation,
+                   .span = agt_tool_call_get_span(call), .usage = cost->usage,
+                   .cost_nanousd = cost->nanousd, .unix_ns = clock->get_unix_ns(clock->ctx),
+                   .simulated = cost->simulated || agt__tape_is_replay(runtime));
     /* Without memory for the line the totals have it all the same. */
     (void)agt_cost_tracker_add(agt_runtime_get_cost_tracker(runtime), &entry);
 }

@@ -66,6 +66,12 @@ void agt__model_tell(void *call, const agt__answer_event *event);
 /** Whether anybody would hear it: if not, a provider need not stream for it. */
 bool agt__model_is_heard(const agt_tool_call *call);
 
+/** What is told, as a value for recordings, and told again: the table's keep_told and tell_again.
+ */
+agt_status agt__model_keep_told(const agt_allocator *allocator, const void *what,
+                                agt_value **ret_kept);
+void agt__model_tell_again(agt_tool_call *call, const agt_value *kept);
+
 /** A model with these members of its operation set, and texts copied; the caller sets the rest.
  * @return AGT_OK; AGT_E_INVALID for a bad name; AGT_E_NOMEM */
 AGT_MUST_CHECK agt_status agt__model_new(agt_runtime *runtime, const char *name,

@@ -547,5 +547,7 @@ const agt__operation_table agt__provider_table = {
     .estimate = agt__model_estimate,
     .begin_span = agt__model_begin_span,
     .finish = agt__model_finish,
+    .keep_told = agt__model_keep_told,
+    .tell_again = agt__model_tell_again,
     .destroy = agt__model_destroy,
 };

@@ -208,6 +208,8 @@ static const agt__operation_table scripted_table = {
     .estimate = agt__model_estimate,
     .begin_span = agt__model_begin_span,
     .finish = agt__model_finish,
+    .keep_told = agt__model_keep_told,
+    .tell_again = agt__model_tell_again,
     .destroy = agt__model_destroy,
 };
 

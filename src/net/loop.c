@@ -182,6 +182,26 @@ bool agt__loop_run_jobs(agt__loop *loop)
     return true;
 }
 
+void agt__loop_watch_timers(agt__loop *loop, void (*fn)(void *ctx, uint64_t due_ns), void *ctx)
+{
+    loop->on_timer = fn;
+    loop->on_timer_ctx = ctx;
+}
+
+uint64_t agt__loop_get_next_due_ns(agt__loop *loop)
+{
+    const agt__timer *first = agt__heap_first(&loop->timers);
+    return first != NULL ? first->due_ns : UINT64_MAX;
+}
+
+void agt__loop_fire(agt__loop *loop, agt__timer *timer)
+{
+    if (loop->on_timer != NULL) {
+        loop->on_timer(loop->on_timer_ctx, timer->due_ns);
+    }
+    timer->fire(timer);
+}
+
 bool agt__loop_fire_timers(agt__loop *loop, uint64_t now_ns)
 {
     const uint64_t sequence_end = loop->timers.sequence;
@@ -192,7 +212,7 @@ bool agt__loop_fire_timers(agt__loop *loop, uint64_t now_ns)
             return has_fired;
         }
         agt__heap_stop(&loop->timers, first);
-        first->fire(first);
+        agt__loop_fire(loop, first);
         has_fired = true;
     }
 }

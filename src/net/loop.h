@@ -67,6 +67,11 @@ agt_status agt__loop_timer_start(agt__loop *loop, agt__timer *timer, uint64_t du
 /** @threads loop */
 void agt__loop_timer_stop(agt__loop *loop, agt__timer *timer);
 
+/** Have @fn told of each timer before it fires: for a recording. Before anything runs. */
+void agt__loop_watch_timers(agt__loop *loop, void (*fn)(void *ctx, uint64_t due_ns), void *ctx);
+/** When the next timer is due; UINT64_MAX if there is none. @threads loop */
+uint64_t agt__loop_get_next_due_ns(agt__loop *loop);
+
 /** HTTP and processes of a real loop; NULL for a simulated one, which has none. */
 const agt_io *agt__loop_get_io(agt__loop *loop);
 

@@ -27,6 +27,8 @@ struct agt__loop {
     const agt_clock *clock; /* the given one, the system's, or &own_clock                    */
     agt_clock own_clock;    /* simulated                                                     */
     agt__heap timers;
+    void (*on_timer)(void *ctx, uint64_t due_ns); /* NULL = nobody watches                   */
+    void *on_timer_ctx;
     bool simulated;
     pid_t owner_pid;   /* of the process that made it: a forked child only looks on     */
     char *helper_path; /* NULL = look for the installed one                             */
@@ -48,6 +50,9 @@ bool agt__loop_run_jobs(agt__loop *loop);
 /** Fire every timer that is due at @now_ns, but not what that starts. @return whether any was due
  * @threads loop */
 bool agt__loop_fire_timers(agt__loop *loop, uint64_t now_ns);
+
+/** Run what a timer that was just stopped is for. @threads loop */
+void agt__loop_fire(agt__loop *loop, agt__timer *timer);
 
 /* ---- loop_event.c ---- */
 

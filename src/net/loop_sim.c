@@ -74,7 +74,7 @@ static bool step(agt__loop *loop)
     if (timer != NULL) {
         /* Jobs that are queued now go before the timers that this one may start. */
         loop->sim.batch = agt__mpsc_take_all(&loop->jobs);
-        timer->fire(timer);
+        agt__loop_fire(loop, timer);
         return true;
     }
     loop->sim.batch = agt__mpsc_take_all(&loop->jobs);

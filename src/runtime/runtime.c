@@ -58,7 +58,9 @@ static agt_status make_telemetry(agt_runtime *runtime, const agt_runtime_config 
         .struct_size = sizeof(tracer_config),
         .allocator = config->allocator,
         .clock = runtime->clock,
-        .random = config->random == NULL && config->simulated ? &seeded : config->random,
+        .random = config->random == NULL && (config->simulated || config->seed != 0)
+                      ? &seeded
+                      : config->random,
         .service_name = config->service_name,
         .spans_max = config->spans_max,
         .silent = config->silent,
@@ -136,6 +138,9 @@ static void free_parts(agt_runtime *runtime)
     (void)pthread_cond_destroy(&runtime->idle_changed);
     (void)pthread_mutex_destroy(&runtime->idle_mutex);
     (void)pthread_mutex_destroy(&runtime->close_mutex);
+    if (runtime->tape != NULL) {
+        runtime->free_tape(runtime->tape);
+    }
     agt__free(runtime->allocator, runtime);
 }
 
@@ -157,6 +162,7 @@ agt_status agt_runtime_new(const agt_runtime_config *config, agt_runtime **ret_r
     runtime->allocator = own.allocator != NULL ? own.allocator : agt_allocator_get_default();
     runtime->simulated = own.simulated;
     runtime->stored = own.store_path != NULL;
+    runtime->seed = own.seed;
     runtime->fork_generation = agt__fork_get_generation();
     atomic_init(&runtime->refs, 1);
     atomic_init(&runtime->closing, false);

@@ -35,7 +35,10 @@ struct agt_runtime {
     agt_prices *prices;
     agt__exporter *exporter;
     bool simulated;
-    bool stored;            /* runs are written to a store */
+    bool stored; /* runs are written to a store */
+    uint64_t seed;
+    struct agt__tape *tape; /* exec/tape.h: a recording, or one that is replayed; NULL */
+    void (*free_tape)(struct agt__tape *tape);
     struct agt__keep *keep; /* the second connection to it; NULL without a store */
     uint32_t fork_generation;
 

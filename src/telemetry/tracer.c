@@ -127,6 +127,13 @@ uint64_t agt__tracer_get_now_ns(const agt_tracer *tracer)
     return agt__tracer_now_ns(tracer);
 }
 
+void agt__tracer_set_clock(agt_tracer *tracer, const agt_clock *clock)
+{
+    tracer->clock = clock;
+    tracer->unix_offset_ns =
+        (int64_t)(clock->get_unix_ns(clock->ctx) - clock->get_monotonic_ns(clock->ctx));
+}
+
 int64_t agt__tracer_get_unix_offset_ns(const agt_tracer *tracer)
 {
     return tracer->unix_offset_ns;

@@ -27,6 +27,8 @@ void agt__tracer_free(agt_tracer *tracer);
 
 /** The time of the tracer's clock, which spans are measured by. */
 uint64_t agt__tracer_get_now_ns(const agt_tracer *tracer);
+/** Another clock with the same origin: for a recording. Before the first span. */
+void agt__tracer_set_clock(agt_tracer *tracer, const agt_clock *clock);
 
 /** Add to monotonic times of this tracer's spans to get Unix time. */
 int64_t agt__tracer_get_unix_offset_ns(const agt_tracer *tracer);

@@ -262,6 +262,9 @@ void agt__attempt_end_others(agt__call *call, const agt_tool_call *winner, agt__
 /** Set up an attempt: what it runs, its span and when it is due. Begins the call's span. */
 void agt__attempt_init(agt_tool_call *attempt, agt__call *call, uint64_t start_ns);
 
+/** Begin the span of @call, of which @attempt is the first. */
+void agt__attempt_begin_span(agt_tool_call *attempt, agt__call *call, uint64_t start_ns);
+
 /** When an attempt that starts at @start_ns is due; UINT64_MAX = never. */
 uint64_t agt__attempt_get_due_ns(const agt__call *call, uint64_t start_ns);
 

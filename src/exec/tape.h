@@ -16,6 +16,11 @@
 
 #define AGT__TAPE_FORMAT 1
 
+enum {
+    AGT__SHOWN_BYTES = 72,
+    AGT__POINTER_BYTES = 160
+};
+
 typedef enum agt__tape_kind {
     AGT__TAPE_RUN,    /* a run of its own begins                                                */
     AGT__TAPE_START,  /* an attempt of a leaf begins: kind, name, agent, input                  */
@@ -92,11 +97,15 @@ void agt__tape_advance(agt__tape *tape, uint64_t ns);
 
 /* ---- what the engine tells of ------------------------------------------------------------- */
 
+/** A run of its own begins. */
 void agt__tape_begin_run(agt_graph *graph);
+/** It is over. */
 void agt__tape_end_run(agt_graph *graph);
+/** It is cancelled, or its time is up. */
 void agt__tape_cancel_run(agt_graph *graph, agt_outcome outcome);
 /** An attempt that is set up begins. In a replay, a leaf gets the tape's table. @return when */
 uint64_t agt__tape_begin_attempt(agt_tool_call *attempt);
+/** It tells something. */
 void agt__tape_tell(agt_tool_call *attempt, const void *what);
 /** The attempt is over, its call has no result yet. @return when */
 uint64_t agt__tape_end_attempt(agt_tool_call *attempt);
@@ -105,13 +114,28 @@ void agt__tape_keep_result(const agt_tool_call *attempt, uint64_t end_ns);
 /** A replay: how the attempt ended by the tape; AGT_OUTCOME_NONE: otherwise. */
 agt_outcome agt__tape_get_result(const agt_tool_call *attempt, agt_error *ret_error);
 
+/* ---- differences (tape_difference.c) ------------------------------------------------------- */
+
+/* Where a request is not what it was, as a JSON Pointer, and what stands there. */
+typedef struct agt__difference {
+    char pointer[AGT__POINTER_BYTES];
+    char recorded[AGT__SHOWN_BYTES], present[AGT__SHOWN_BYTES];
+} agt__difference;
+
+/** Two values that are not equal: where they differ first. */
+void agt__difference_find(const agt_allocator *allocator, const agt_value *recorded,
+                          const agt_value *present, agt__difference *ret_difference);
+
 /* ---- the same of a replay (replay.c) ------------------------------------------------------- */
 
 /** Something that is on the tape happens. @return its entry; NULL if it is not there */
 agt__tape_entry *agt__replay_meet(agt__tape *tape, agt__tape_kind kind, uint64_t position,
                                   uint32_t attempt);
+/** An attempt of a leaf begins: find it on the tape, or diverge. */
 void agt__replay_begin_leaf(agt__tape *tape, agt_tool_call *attempt, uint64_t position);
+/** It ends. */
 void agt__replay_end_leaf(agt__tape *tape, agt_tool_call *attempt);
+/** Free what a replay has. */
 void agt__replay_deinit(agt__tape *tape);
 
 static inline bool agt__tape_is_replay(const agt_runtime *runtime)

@@ -28,12 +28,15 @@ typedef struct agt_verdict agt_verdict; /* immutable                            
 /** Where an agent stops. 0 = the default in parentheses. */
 typedef struct agt_agent_limits {
     size_t struct_size;
-    uint32_t steps_max;       /* model requests (50)                                            */
-    uint32_t tool_calls_max;  /* in all steps together; counted before a batch starts (200)     */
-    uint64_t tokens_max;      /* input and output, of all its requests (no limit)               */
-    int64_t cost_max_nanousd; /* reserved before each request (no limit)                        */
-    uint32_t wall_ms;         /* from start to answer (no limit)                                */
-    uint32_t repeats_max;     /* steps in a row with one identical call: tool, arguments (3)     */
+    uint32_t steps_max;        /* model requests (50)                                            */
+    uint32_t tool_calls_max;   /* in all steps together; counted before a batch starts (200)     */
+    uint64_t tokens_max;       /* input and output, of all its requests (no limit)               */
+    int64_t cost_max_nanousd;  /* reserved before each request (no limit)                        */
+    uint32_t wall_ms;          /* from start to answer (no limit)                                */
+    uint32_t repeats_max;      /* steps in a row with one identical call: tool, arguments (3)     */
+    uint64_t context_tokens;   /* what fits into a request, with its answer (what the model says;
+                                * no limit if that is unknown): see "What does not fit" below      */
+    uint64_t result_bytes_max; /* of one tool's result, as the model is shown it (32 KiB)      */
 } agt_agent_limits;
 
 typedef struct agt_agent_config {
@@ -46,7 +49,27 @@ typedef struct agt_agent_config {
     const agt_value *output_schema; /* of the typed final answer; NULL = text                 */
     const char *description;        /* for other agents and traces; NULL = none               */
     agt_agent_limits limits;        /* its struct_size may be 0                                */
+    bool summarize;                 /* what does not fit is summarised, not left out           */
+    bool reserved[7];
 } agt_agent_config;
+
+/*
+ * What does not fit. Before each request its size is estimated. If it would not leave room for an
+ * answer, the oldest turns of the conversation are left out, whole ones, down to three quarters of
+ * the room; then the oldest steps of this run, but never its question, its last step, or a tool
+ * call without its result. In their place stands a message that says so. If the model says that the
+ * conversation is too long all the same (AGT_E_LIMIT), that is done once more and the request
+ * repeated once. How many messages are left out is an attribute of the step's span; a session keeps
+ * all of them.
+ *
+ * With `summarize` the model is first asked to sum up what is about to be left out: a request of
+ * the same run, that costs what it costs. The summary stands in the place of the messages and is
+ * kept in the session, marked as one. Scripts see it as a request of the agent "NAME/summary".
+ *
+ * A tool's result that is larger than `result_bytes_max` is shown in part, with its size and an id;
+ * the agent then has a tool "read_result" ({"id", "offset", "length"}) to read on, in this and, if
+ * there is a session, in later runs.
+ */
 
 /**
  * A new agent. Cheap: no thread, no connection, nothing is asked.

@@ -75,11 +75,12 @@ typedef struct agt_model_config {
     bool reserved[3];
     void *user_data;
     void (*release)(void *user_data);
+    uint64_t context_tokens; /* what it can take in and give out together; 0 = unknown           */
 } agt_model_config;
 
 /**
  * A model that is a function of the program: it gets the request as agt_tool_call_get_input() and
- * gives the response as its output.
+ * gives the response as its output. AGT_E_LIMIT says that the conversation is too long for it.
  *
  * @param name    1 to 127 bytes of UTF-8: what prices are looked up by
  * @param config  NULL for the defaults

@@ -9,6 +9,8 @@
  */
 #include "agents/agent.h"
 
+#include "agents/run.h"
+
 #include "base/config.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -27,6 +29,7 @@ enum {
     steps_default = 50,
     tool_calls_default = 200,
     repeats_default = 3,
+    result_bytes_default = 32 * 1024,
     name_bytes_max = 127
 };
 
@@ -132,6 +135,9 @@ static void set_limits(agt_agent *agent, const agt_agent_limits *limits)
     if (limits->repeats_max == 0) {
         agent->limits.repeats_max = repeats_default;
     }
+    if (limits->result_bytes_max == 0) {
+        agent->limits.result_bytes_max = result_bytes_default;
+    }
 }
 
 static void set_operation(agt_agent *agent, const agt_allocator *allocator, const char *name)
@@ -211,6 +217,7 @@ agt_status agt_agent_new(agt_runtime *runtime, const agt_agent_config *config,
     agent->model = agt_model_ref(own.model);
     agent->executor = agt_executor_ref(own.executor);
     agent->all_tools = own.tools == NULL && own.executor != NULL;
+    agent->summarize = own.summarize;
     set_limits(agent, &own.limits);
     status = find_tools(agent, &own, err);
     if (status == AGT_OK && own.output_schema != NULL) {
@@ -237,6 +244,7 @@ agt_status agt__agent_new_owned(const agt_agent *agent, agt_agent **ret_agent)
     copy->is_owned = true;
     copy->output_schema = agt_schema_ref(agent->output_schema);
     copy->limits = agent->limits;
+    copy->summarize = agent->summarize;
     copy->all_tools = agent->all_tools;
     for (size_t i = 0; i < agent->tool_count; i++) {
         copy->tools[i] = agent->tools[i];
@@ -345,6 +353,29 @@ agt_status agt__agent_prepare(agt_agent *agent, agt_error *err)
                                agt__value_estimate_size(schema);
     }
     return AGT_OK;
+}
+
+agt_status agt__agent_add_reader(const agt_agent *agent, agt_value **ret_tools)
+{
+    const agt_allocator *allocator = agent->operation.allocator;
+    agt_value_builder *b = NULL;
+    agt_value *reader = NULL;
+    agt_status status = agt__result_reader_describe(allocator, &reader);
+    if (status == AGT_OK) {
+        status = agt_value_builder_new(allocator, &b);
+    }
+    if (status == AGT_OK) {
+        agt_value_builder_begin_array(b);
+        for (size_t i = 0; i < agt_value_get_count(agent->tools_value); i++) {
+            agt_value_builder_value(b, agt_value_get_item(agent->tools_value, i));
+        }
+        agt_value_builder_value(b, reader);
+        agt_value_builder_end(b);
+        status = agt_value_builder_finish(b, ret_tools, NULL);
+        agt_value_builder_free(b);
+    }
+    agt_value_unref(reader);
+    return status;
 }
 
 agt_tool *agt__agent_find_tool(const agt_agent *agent, const char *name)

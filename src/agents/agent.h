@@ -22,7 +22,8 @@ struct agt_agent {
     agt_schema *output_schema;
     agt_agent_limits limits; /* no zeros but for "no limit" */
     bool all_tools;          /* of the executor */
-    bool is_owned;           /* by a tool of its executor: not referenced */
+    bool summarize;
+    bool is_owned; /* by a tool of its executor: not referenced */
     size_t tool_count;
     agt_tool **tools; /* unless all_tools; behind the object */
 
@@ -49,6 +50,10 @@ AGT_MUST_CHECK agt_status agt__agent_prepare(agt_agent *agent, agt_error *err);
 
 /** The tool of that name, if the agent may use it; else NULL. */
 agt_tool *agt__agent_find_tool(const agt_agent *agent, const char *name);
+
+/** The tools of a request together with "read_result".
+ * @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__agent_add_reader(const agt_agent *agent, agt_value **ret_tools);
 
 /** The names of the tools of an agent, for messages: "a, b, c"; "none". */
 void agt__agent_list_tools(const agt_agent *agent, char *target, size_t size);

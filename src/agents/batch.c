@@ -56,6 +56,10 @@ agt_status agt__agent_run_plan(agt__agent_run *run, const agt_value *parts)
             continue;
         }
         planned.tool = agt__agent_find_tool(run->agent, planned.request.name);
+        if (planned.tool == NULL && run->reader != NULL &&
+            strcmp(planned.request.name, run->reader->name) == 0) {
+            planned.own = run->reader;
+        }
         agt__planned_list *list = &run->planned;
         if (agt__array_reserve(run->allocator, &list->items, &list->capacity, list->count,
                                sizeof(*list->items), planned_max) != AGT_OK) {
@@ -97,7 +101,7 @@ static bool is_forbidden(agt__agent_run *run, size_t count)
 static bool is_refused(const agt__agent_run *run, const agt__planned *planned, char *target,
                        size_t size)
 {
-    if (planned->tool == NULL) {
+    if (planned->tool == NULL && planned->own == NULL) {
         char tools[tools_shown_size];
         agt__agent_list_tools(run->agent, tools, sizeof(tools));
         snprintf(target, size, "there is no tool \"%.64s\"; these are: %s", planned->request.name,
@@ -145,9 +149,14 @@ static agt_status make_items(agt__agent_run *run, size_t *ret_count)
         agt__planned *planned = &run->planned.items[i];
         char why[refusal_size];
         planned->item = 0;
+        planned->is_own = false;
         if (is_refused(run, planned, why, sizeof(why))) {
             record_refusal(run, planned, why);
             agt__agent_run_tell_refused(run, planned, why);
+            continue;
+        }
+        planned->is_own = planned->own != NULL;
+        if (planned->is_own) {
             continue;
         }
         if (agt__array_reserve(run->allocator, &run->items, &run->item_capacity, count,
@@ -164,6 +173,34 @@ static agt_status make_items(agt__agent_run *run, size_t *ret_count)
     return AGT_OK;
 }
 
+/* Calls of tools that are the library's own. */
+static size_t count_own(const agt__agent_run *run)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->planned.count; i++) {
+        count += run->planned.items[i].is_own;
+    }
+    return count;
+}
+
+static agt_status start_own(agt__agent_run *run, const agt__listener *listener)
+{
+    agt_status status = AGT_OK;
+    agt_call_options options;
+    for (size_t i = 0; status == AGT_OK && i < run->planned.count; i++) {
+        agt__planned *planned = &run->planned.items[i];
+        if (planned->is_own) {
+            status = agt__graph_add_operation(run->graph, planned->own, planned->request.arguments,
+                                              agt__agent_run_get_options(run, &options), listener,
+                                              &planned->own_call, &run->error);
+        }
+        if (planned->is_own && status == AGT_OK) {
+            status = agt_graph_release(run->graph, planned->own_call);
+        }
+    }
+    return status;
+}
+
 void agt__agent_run_start_tools(agt__agent_run *run)
 {
     size_t count = run->planned.count;
@@ -178,15 +215,18 @@ void agt__agent_run_start_tools(agt__agent_run *run)
     }
     run->phase = AGT__PHASE_RAN;
     run->is_batch_started = true;
-    if (item_count == 0) {
+    run->pending = (uint32_t)(item_count + count_own(run));
+    if (run->pending == 0) {
         return;
     }
     agt_call_options options;
     const agt__listener listener = agt__agent_run_get_listener(run);
-    run->pending = (uint32_t)item_count;
     agt_status status =
         agt__graph_add_batch(run->graph, run->items, item_count, false,
                              agt__agent_run_get_options(run, &options), &listener, &run->error);
+    if (status == AGT_OK) {
+        status = start_own(run, &listener);
+    }
     if (status != AGT_OK) {
         /* Some calls may be in the graph and wait to be released: that will not happen. */
         run->is_batch_started = false;
@@ -199,11 +239,11 @@ void agt__agent_run_start_tools(agt__agent_run *run)
 static void read_result(const agt__agent_run *run, const agt__planned *planned,
                         agt__tool_result *result, agt_error *error)
 {
-    const agt__batch_item *item = &run->items[planned->item - 1];
-    result->outcome = agt__graph_get_outcome(run->graph, item->call);
-    result->output = agt__graph_get_output(run->graph, item->call);
+    agt_call_id call = planned->is_own ? planned->own_call : run->items[planned->item - 1].call;
+    result->outcome = agt__graph_get_outcome(run->graph, call);
+    result->output = agt__graph_get_output(run->graph, call);
     if (result->outcome != AGT_OUTCOME_OK) {
-        (void)agt__graph_get_error(run->graph, item->call, error);
+        (void)agt__graph_get_error(run->graph, call, error);
     }
     result->error = error->message;
 }
@@ -221,23 +261,33 @@ static void count_tool(agt__agent_run *run, const agt__planned *planned, agt_out
 }
 
 /* The part that tells the model of one call; NULL if there is no memory. */
-static agt_value *make_result(agt__agent_run *run, const agt__planned *planned)
+static agt_value *make_result(agt__agent_run *run, const agt__planned *planned, uint32_t number)
 {
+    agt_value *shown = NULL, *part = NULL;
     agt__tool_result result = {.id = planned->request.id, .name = planned->request.name_value};
     agt_error error;
     char why[refusal_size];
     if (!run->is_batch_started) {
         result.outcome = AGT_OUTCOME_CANCELLED;
         result.error = "not run: the agent was stopped before";
+    } else if (planned->is_own) {
+        read_result(run, planned, &result, &error);
     } else if (planned->item != 0) {
         read_result(run, planned, &result, &error);
         count_tool(run, planned, result.outcome);
+        shown = agt__agent_run_show_result(run, result.output, number);
+        if (shown == NULL && result.output != NULL) {
+            return NULL;
+        }
+        result.output = shown;
     } else {
         (void)is_refused(run, planned, why, sizeof(why));
         result.outcome = AGT_OUTCOME_REJECTED;
         result.error = why;
     }
-    return agt__part_new_result(run->allocator, &run->agent->words, &result);
+    part = agt__part_new_result(run->allocator, &run->agent->words, &result);
+    agt_value_unref(shown);
+    return part;
 }
 
 agt_status agt__agent_run_collect(agt__agent_run *run)
@@ -255,7 +305,7 @@ agt_status agt__agent_run_collect(agt__agent_run *run)
         }
     }
     for (size_t i = 0; i < count; i++) {
-        parts[i] = make_result(run, &run->planned.items[i]);
+        parts[i] = make_result(run, &run->planned.items[i], (uint32_t)i + 1);
     }
     agt_status status = agt__value_make_array(run->allocator, parts, count, &array);
     run->is_batch_started = false;

@@ -98,22 +98,44 @@ static bool is_shown(const agt__entry *entry)
            agt__value_member_text(entry->message, "role", NULL) != NULL;
 }
 
+/* Takes a summary out of the session, and of how many messages it is one. */
+static void load_summary(agt__agent_run *run, const agt_value *message)
+{
+    uint64_t count = 0;
+    const agt_value *part = agt_value_get_item(agt_value_get_member(message, "parts"), 0);
+    const agt_value *text = agt__part_get_text(part);
+    if (text != NULL &&
+        agt_value_get_uint64(agt_value_get_member(message, "summary_of"), &count) == AGT_OK) {
+        agt_value_unref(run->summary);
+        run->summary = agt_value_ref(text);
+        run->summarized = count < SIZE_MAX ? (size_t)count : 0;
+    }
+}
+
 agt_status agt__agent_run_load(agt__agent_run *run)
 {
     agt_session *session = run->session;
     agt_status status = AGT_OK;
+    size_t first = 0;
     run->turn = 1;
-    if (session != NULL) {
-        for (size_t i = 0; status == AGT_OK && i < session->count; i++) {
-            const agt__entry *entry = &session->entries[i];
-            if (is_shown(entry)) {
-                run->turn = entry->turn;
-                status = agt__agent_run_add_message(run, agt_value_ref(entry->message));
-            }
+    for (size_t i = 0; session != NULL && status == AGT_OK && i < session->count; i++) {
+        const agt__entry *entry = &session->entries[i];
+        if (entry->kind == AGT__MESSAGE_SUMMARY) {
+            load_summary(run, entry->message);
+        } else if (is_shown(entry)) {
+            run->turn = entry->turn;
+            status = agt__agent_run_add_message(run, agt_value_ref(entry->message));
+            first += i < session->sent_from;
         }
+    }
+    if (session != NULL) {
         run->turn = agt__session_get_turn(session, session->count) + 1;
     }
     run->kept = run->message_count;
+    run->question = run->message_count;
+    if (status == AGT_OK && first > 0) {
+        agt__agent_run_trim(run, first);
+    }
     if (status == AGT_OK) {
         agt_value *query = run->query;
         run->query = NULL;
@@ -147,6 +169,42 @@ static void on_saved(agt__errand *errand)
     }
 }
 
+/* The summary as a message that says that it is one. */
+static void hand_over_summary(agt__agent_run *run)
+{
+    agt_value *message = NULL, *marked = NULL;
+    agt_value *count = agt__value_uint64_or_null(run->allocator, run->summarized);
+    const agt_clock *clock = run->runtime->clock;
+    if (count != NULL &&
+        agt__message_new_text(run->allocator, &run->agent->words, AGT__WORD_USER, run->summary,
+                              &message) == AGT_OK &&
+        agt_value_with_member(run->allocator, message, "summary_of", count, &marked) == AGT_OK) {
+        agt__entry entry = {
+            .message = marked,
+            .turn = run->turn,
+            .kind = AGT__MESSAGE_SUMMARY,
+            .unix_ns = clock->get_unix_ns(clock->ctx),
+            .has_trace = agt_span_context_is_valid(&run->context),
+        };
+        memcpy(entry.trace_id, run->context.trace_id, sizeof(entry.trace_id));
+        run->has_new_summary = agt__session_add(run->session, &entry) != AGT_OK;
+    }
+    agt_value_unref(message);
+    agt_value_unref(count);
+}
+
+/* The entry that is message @index of the run. */
+static size_t find_entry(const agt_session *session, size_t index)
+{
+    size_t at = 0;
+    for (size_t shown = 0; at < session->count; at++) {
+        if (is_shown(&session->entries[at]) && shown++ == index) {
+            break;
+        }
+    }
+    return at;
+}
+
 /* Give the session all messages that it does not have. */
 static void hand_over(agt__agent_run *run)
 {
@@ -164,6 +222,12 @@ static void hand_over(agt__agent_run *run)
             return;
         }
         run->kept++;
+    }
+    if (run->has_new_summary) {
+        hand_over_summary(run);
+    }
+    if (run->first > 0) {
+        agt__session_send_from(run->session, find_entry(run->session, run->first));
     }
 }
 

@@ -89,6 +89,17 @@ static void free_run(agt__agent_run *run)
     }
     agt__session_unref(run->session);
     agt_value_unref(run->query);
+    agt_value_unref(run->lead);
+    agt_value_unref(run->summary);
+    agt_value_unref(run->tools_value);
+    if (run->reader != NULL) {
+        agt__operation_unref(run->reader);
+    }
+    for (size_t i = 0; i < run->result_count; i++) {
+        agt_value_unref(run->results[i].id);
+        agt_value_unref(run->results[i].text);
+    }
+    agt__free(run->allocator, run->results);
     agt__free(run->allocator, run->messages);
     agt__free(run->allocator, run->turns);
     agt__free(run->allocator, run->planned.items);
@@ -181,6 +192,10 @@ static void begin_step(agt__agent_run *run)
     snprintf(name, sizeof(name), "step %u", run->step);
     run->step_span = agt_tracer_start_span(tracer, name, AGT_SPAN_INTERNAL, &run->context, 0);
     agt__span_set_int(run->step_span, AGT__ATTR_STEP, run->step);
+    if (run->first > 0) {
+        agt__span_set_int(run->step_span, AGT__ATTR_LEFT_OUT,
+                          (int64_t)agt__agent_run_count_left_out(run));
+    }
     run->step_context = agt_span_get_context(run->step_span);
 }
 
@@ -205,6 +220,31 @@ static uint64_t allow_output(agt__agent_run *run, uint64_t input)
     return left < most ? left : most;
 }
 
+static void free_messages(const agt__agent_run *run, const agt_value **messages)
+{
+    if (messages != run->messages) {
+        agt__free(run->allocator, messages);
+    }
+}
+
+/* A tool to read on, once a result was shown in part. */
+static agt_status add_reader(agt__agent_run *run)
+{
+    if (run->reader != NULL || !agt__agent_run_has_results(run) ||
+        agt__agent_find_tool(run->agent, agt__result_reader_name) != NULL) {
+        return AGT_OK;
+    }
+    agt__operation *reader = agt__result_reader_new(run->allocator);
+    if (reader == NULL || agt__agent_add_reader(run->agent, &run->tools_value) != AGT_OK) {
+        if (reader != NULL) {
+            agt__operation_unref(reader);
+        }
+        return AGT_E_NOMEM;
+    }
+    run->reader = reader;
+    return AGT_OK;
+}
+
 static void ask(agt__agent_run *run)
 {
     agt_agent *agent = run->agent;
@@ -217,17 +257,27 @@ static void ask(agt__agent_run *run)
         return;
     }
     agt__agent_run_keep(run);
-    uint64_t input = agt__estimate_tokens(agent->request_bytes + run->bytes);
+    if (agt__agent_run_fit(run)) {
+        return;
+    }
+    uint64_t input = agt__agent_run_estimate(run);
     uint64_t output = allow_output(run, input);
-    if (output == 0) {
+    size_t message_count = 0;
+    const agt_value **messages = agt__agent_run_select(run, &message_count);
+    if (output == 0 || messages == NULL || add_reader(run) != AGT_OK) {
+        free_messages(run, messages);
+        if (output != 0) {
+            agt__agent_run_fail_nomem(run);
+        }
         return;
     }
     begin_step(run);
+    run->request_input = input;
     agt__request request = {
         .system = agent->system,
-        .messages = run->messages,
-        .message_count = run->message_count,
-        .tools = agent->tools_value,
+        .messages = messages,
+        .message_count = message_count,
+        .tools = run->tools_value != NULL ? run->tools_value : agent->tools_value,
         .output_schema = agt_schema_get_document(agent->output_schema),
         .agent = run->name,
         .step = run->step,
@@ -238,6 +288,7 @@ static void ask(agt__agent_run *run)
     agt_call_options options;
     const agt__listener listener = agt__agent_run_get_listener(run);
     agt_status status = agt__request_new(run->allocator, &request, &value);
+    free_messages(run, messages);
     if (status != AGT_OK) {
         agt__error_nomem(&run->error, origin);
     } else {
@@ -272,7 +323,7 @@ agt__model_cost agt__agent_run_get_request_cost(const agt__agent_run *run)
                                agt__graph_get_output(run->graph, run->request), &err);
 }
 
-static void count_request(agt__agent_run *run)
+void agt__agent_run_count(agt__agent_run *run)
 {
     agt__model_cost cost = agt__agent_run_get_request_cost(run);
     agt__costs_add(&run->costs, &cost);
@@ -356,20 +407,39 @@ static void name_model(agt__agent_run *run)
              agt_model_get_name(run->agent->model), why);
 }
 
+/* The model may say that the conversation is too long for it: once it is asked again. */
+static bool repeat_shorter(agt__agent_run *run)
+{
+    if (!agt__model_is_overflow(run->agent->model, &run->error) || !agt__agent_run_shorten(run)) {
+        return false;
+    }
+    run->error = (agt_error){.status = AGT_OK};
+    run->step_span = agt_span_end(run->step_span);
+    run->step--; /* the same step once more */
+    run->phase = AGT__PHASE_ASK;
+    return true;
+}
+
 static void read_response(agt__agent_run *run)
 {
     const agt_value *response = agt__graph_get_output(run->graph, run->request);
     agt_outcome outcome = agt__graph_get_outcome(run->graph, run->request);
-    count_request(run);
+    agt__agent_run_count(run);
+    agt__agent_run_calibrate(
+        run, agt_usage_from_value(agt_value_get_member(response, "usage")).input_tokens);
     if (is_over(run)) {
         return;
     }
     if (outcome != AGT_OUTCOME_OK) {
         (void)agt__graph_get_error(run->graph, run->request, &run->error);
+        if (outcome == AGT_OUTCOME_ERROR && repeat_shorter(run)) {
+            return;
+        }
         name_model(run);
         agt__agent_run_end(run, outcome);
         return;
     }
+    run->has_overflowed = false;
     agt_value *checked = NULL;
     agt_status status =
         agt__response_check(run->allocator, response, run->step, &checked, &run->error);
@@ -403,6 +473,9 @@ void agt__agent_run_go_on(agt__agent_run *run)
                 return; /* agt__agent_hold() goes on */
             }
             ask(run);
+            break;
+        case AGT__PHASE_SUMMED:
+            agt__agent_run_read_summary(run);
             break;
         case AGT__PHASE_ANSWERED:
             read_response(run);

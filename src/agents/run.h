@@ -1,6 +1,7 @@
 /*
  * One run of an agent: from a query to an answer. loop.c drives it, batch.c runs tools for it,
- * answer.c makes the answer, conversation.c takes it from and to a session.
+ * answer.c makes the answer, conversation.c takes it from and to a session, window.c makes it fit
+ * the model, summary.c sums up what does not fit, result.c keeps long results.
  *
  * A run is part of a pending call; its model requests and tool calls stand in an open graph within
  * that call. It lives on the loop thread, from the start of the call to its completion.
@@ -17,7 +18,10 @@
  * borrowed from the messages. */
 typedef struct agt__planned {
     agt__tool_request request;
-    agt_tool *tool;        /* NULL: the agent has none of that name */
+    agt_tool *tool;      /* NULL: the agent has none of that name */
+    agt__operation *own; /* if it is one of ours */
+    agt_call_id own_call;
+    bool is_own;           /* and has been, or is to be, started */
     uint32_t repeats;      /* steps in a row with this very call, this one included */
     uint32_t item;         /* its number in the batch, from 1; 0 = refused */
     bool is_told;          /* that it started */
@@ -41,6 +45,7 @@ typedef struct agt__run_heard {
 typedef enum agt__agent_phase {
     AGT__PHASE_OPEN,     /* the session is being opened, or just was */
     AGT__PHASE_ASK,      /* the next request may go out             */
+    AGT__PHASE_SUMMED,   /* a summary is being made, or just was    */
     AGT__PHASE_ANSWERED, /* a request is under way, or just settled */
     AGT__PHASE_RAN,      /* tools are under way, or just settled    */
     AGT__PHASE_DONE
@@ -64,8 +69,19 @@ typedef struct agt__agent_run {
     uint32_t *turns; /* of each message, from 1 */
     size_t turn_capacity;
     uint32_t turn;   /* this one */
-    size_t bytes;    /* of the messages, about */
-    uint64_t tokens; /* of all requests so far, for tokens_max */
+    size_t bytes;    /* of the messages that are sent, about */
+    size_t question; /* the message this run began with */
+    size_t first;    /* of the messages before it only the question is sent, */
+    agt_value *lead; /* and this in their place; NULL = nothing was left out */
+    size_t lead_bytes;
+    agt_value *summary; /* text; NULL = none */
+    size_t summarized;  /* it is of the messages before this one */
+    size_t next_first;  /* what `first` becomes when the summary is there */
+    bool has_new_summary, has_failed_summary;
+    bool has_overflowed;    /* the model said so, and was asked once more */
+    uint32_t scale;         /* percent: how much larger requests are than estimated */
+    uint64_t request_input; /* what the request of this step was estimated at */
+    uint64_t tokens;        /* of all requests so far, for tokens_max */
 
     agt__agent_phase phase;
     uint32_t pending; /* calls of the graph that are not settled */
@@ -76,6 +92,11 @@ typedef struct agt__agent_run {
     agt_span_context step_context;
     agt_call_id request;     /* the model call of this step */
     uint64_t request_tokens; /* its worst case */
+
+    agt__kept_result *results; /* of this run, that were shown in part */
+    size_t result_count, result_capacity;
+    agt__operation *reader; /* to read them; NULL = not needed, or the agent has such a tool */
+    agt_value *tools_value; /* with it */
 
     agt_session *session; /* referenced; NULL = none */
     agt_value *query;     /* the first message of this run, until the session has been read */
@@ -178,6 +199,63 @@ void agt__agent_run_keep(agt__agent_run *run);
 
 /** The last word to the session. @return whether it is on its way: the run finishes afterwards */
 bool agt__agent_run_close_session(agt__agent_run *run);
+
+/* ---- window.c ----------------------------------------------------------------------------------
+ */
+
+/** About how many tokens the next request takes in. */
+uint64_t agt__agent_run_estimate(const agt__agent_run *run);
+
+/** Make the next request fit. @return true: a summary is being made, or the run has ended: ask
+ * again when it is there */
+bool agt__agent_run_fit(agt__agent_run *run);
+
+/** The model says that the last request was too long. @return whether it is shorter now, and may be
+ * repeated */
+bool agt__agent_run_shorten(agt__agent_run *run);
+
+/** Leave out all messages before @next but the question. Without memory for the message that says
+ * so, it is not said. */
+void agt__agent_run_trim(agt__agent_run *run, size_t next);
+
+/** Those that are left out of the next request. */
+size_t agt__agent_run_count_left_out(const agt__agent_run *run);
+
+/** The messages of the next request; to be freed, unless it is run->messages. NULL: no memory */
+const agt_value **agt__agent_run_select(const agt__agent_run *run, size_t *ret_count);
+
+/** Learn from what the last request really took. */
+void agt__agent_run_calibrate(agt__agent_run *run, int64_t input_tokens);
+
+/* ---- summary.c ---------------------------------------------------------------------------------
+ */
+
+/** Ask the model to sum up what stands before @next. @return whether that is under way */
+bool agt__agent_run_start_summary(agt__agent_run *run, size_t next);
+
+/** It has answered: what it says stands for these messages; if it did not, they are left out. */
+void agt__agent_run_read_summary(agt__agent_run *run);
+
+/* ---- result.c ----------------------------------------------------------------------------------
+ */
+
+/** What the model is shown of @output: all of it, or a part, and then the whole is kept. NULL: no
+ * memory. @param number  of the call in its step, from 1 */
+agt_value *agt__agent_run_show_result(agt__agent_run *run, const agt_value *output,
+                                      uint32_t number);
+
+/** The operation "read_result"; NULL if there is no memory. */
+agt__operation *agt__result_reader_new(const agt_allocator *allocator);
+/** Its name. */
+extern const char agt__result_reader_name[];
+/** Its entry in the tools of a request. @return AGT_OK; AGT_E_NOMEM */
+AGT_MUST_CHECK agt_status agt__result_reader_describe(const agt_allocator *allocator,
+                                                      agt_value **ret_tool);
+/** Whether there is something to read. */
+bool agt__agent_run_has_results(const agt__agent_run *run);
+
+/** Count what the request that was settled cost. */
+void agt__agent_run_count(agt__agent_run *run);
 
 /* ---- answer.c ----------------------------------------------------------------------------------
  */

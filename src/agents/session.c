@@ -331,6 +331,7 @@ agt_status agt__session_keep_result(agt_session *session, const agt_value *id,
     if (status == AGT_OK) {
         session->results[session->result_count++] =
             (agt__kept_result){agt_value_ref(id), agt_value_ref(text)};
+        session->has_results = true;
     }
     unlock(session);
     return status == AGT_OK ? AGT_OK : AGT_E_NOMEM;
@@ -517,6 +518,7 @@ static agt_status copy_entries(agt_session *to, const agt_session *from)
         status = agt__session_keep_result(to, from->results[i].id, from->results[i].text);
     }
     to->sent_from = from->sent_from;
+    to->has_results = from->has_results;
     return status;
 }
 

@@ -36,6 +36,7 @@ struct agt_session {
     bool is_busy;          /* somebody has it */
     bool is_claimed;       /* in the store, too */
     bool is_removed;
+    bool has_results;      /* some of its results were shown in part */
     int64_t row, revision; /* row 0: not in the store yet */
     agt__entry *entries;
     size_t count, capacity;

@@ -38,6 +38,7 @@ void agt__session_drop_all(agt_session *session)
     session->sent_saved = 0;
     session->result_count = 0;
     session->result_saved = 0;
+    session->has_results = false;
 }
 
 uint32_t agt__session_get_turn(const agt_session *session, size_t count)
@@ -112,6 +113,7 @@ agt_status agt__session_load(agt_session *session, const agt_value *stored)
     session->sent_from = (size_t)get_count(stored, "sent_from");
     session->sent_from = session->sent_from < read ? session->sent_from : read;
     session->sent_saved = session->sent_from;
+    session->has_results = session->has_results || get_count(stored, "results") > 0;
     (void)pthread_mutex_unlock(&session->mutex);
     return AGT_OK;
 }

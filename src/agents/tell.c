@@ -209,7 +209,8 @@ static agt__planned *find_planned(agt__agent_run *run, agt_call_id call)
 {
     for (size_t i = 0; i < run->planned.count; i++) {
         agt__planned *planned = &run->planned.items[i];
-        if (planned->item != 0 && run->items[planned->item - 1].call == call) {
+        if ((planned->item != 0 && run->items[planned->item - 1].call == call) ||
+            (planned->is_own && planned->own_call == call)) {
             return planned;
         }
     }

@@ -112,6 +112,12 @@ bool agt_model_is_simulated(const agt_model *model)
     return model->simulated;
 }
 
+bool agt__model_is_overflow(const agt_model *model, const agt_error *error)
+{
+    /* Of a server, the cause is its status; a limit of our own has none. */
+    return error->status == AGT_E_LIMIT && (model->served == NULL || error->cause >= 400);
+}
+
 agt__operation *agt__model_get_operation(agt_model *model)
 {
     return &model->operation;
@@ -415,6 +421,7 @@ agt_status agt_model_new_function(agt_runtime *runtime, const char *name, agt_to
         model->max_output_tokens = own.max_output_tokens;
     }
     model->simulated = own.simulated;
+    model->context_tokens = own.context_tokens;
     agt__model_find_price(model, runtime);
     *ret_model = model;
     return AGT_OK;

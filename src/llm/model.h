@@ -19,6 +19,7 @@ struct agt_model {
     struct agt__provider *served; /* of a model that somebody serves */
     agt_prices *prices;           /* its own; NULL = the runtime's */
     uint64_t max_output_tokens;
+    uint64_t context_tokens; /* of a function; 0 = unknown */
     bool simulated;
     bool unpriced; /* there is no price for its name: no need to look again */
 };
@@ -38,6 +39,9 @@ agt__model_cost agt__model_get_cost(const agt_model *model, const agt_prices *pr
 
 /** Add @cost to totals as the ledger does. */
 void agt__costs_add(agt_costs *costs, const agt__model_cost *cost);
+
+/** Whether @error, of a request, says that the conversation is longer than the model's context. */
+bool agt__model_is_overflow(const agt_model *model, const agt_error *error);
 
 /** The operation of a model, to be added to graphs. */
 agt__operation *agt__model_get_operation(agt_model *model);

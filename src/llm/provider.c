@@ -459,7 +459,10 @@ agt_status agt_model_new_provider(agt_runtime *runtime, const agt_provider_confi
 
 uint64_t agt_model_get_context_tokens(const agt_model *model)
 {
-    return model != NULL && model->served != NULL ? model->served->context_tokens : 0;
+    if (model == NULL) {
+        return 0;
+    }
+    return model->served != NULL ? model->served->context_tokens : model->context_tokens;
 }
 
 agt_status agt_model_get_rate_limits(const agt_model *model, agt_rate_limits *ret_limits)

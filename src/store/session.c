@@ -399,6 +399,7 @@ static agt_status build_session(agt_store *store, int64_t row, const agt_value *
     agt__builder_add_int64(builder, "row", row);
     agt__builder_add_int64(builder, "revision", sqlite3_column_int64(statement, 7));
     agt__builder_add_int64(builder, "sent_from", sqlite3_column_int64(statement, 8));
+    agt__builder_add_int64(builder, "results", sqlite3_column_int64(statement, 9));
     agt__builder_add_value(builder, "messages", messages);
     agt_value_builder_end(builder);
     agt_status status = agt_value_builder_finish(builder, ret_session, err);
@@ -410,7 +411,8 @@ static agt_status read_session(agt_store *store, const char *id, bool exact,
                                agt_value **ret_session, agt_error *err)
 {
     static const char sql[] =
-        "SELECT " SESSION_COLUMNS ", s.revision, s.sent_from FROM session s WHERE s.row = ?";
+        "SELECT " SESSION_COLUMNS ", s.revision, s.sent_from, (SELECT count(*) FROM result r WHERE "
+        "r.session = s.row) FROM session s WHERE s.row = ?";
     int64_t row = 0;
     agt_value *messages = NULL;
     sqlite3_stmt *statement = NULL;

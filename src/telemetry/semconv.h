@@ -44,6 +44,10 @@
 #define AGT__ATTR_TOTAL_COST           "agent_sdk.total_cost_nanousd"
 #define AGT__ATTR_TOTAL_SIMULATED_COST "agent_sdk.total_simulated_nanousd"
 
+/* Messages of the conversation that a request was made without, because it would not have fit. */
+#define AGT__ATTR_LEFT_OUT             "agent_sdk.context.messages_left_out"
+#define AGT__ATTR_RESULT_BYTES         "agent_sdk.result.bytes" /* of one that is shown in part */
+
 #define AGT__ATTR_RUN_ID               "agent_sdk.run_id"
 #define AGT__ATTR_EXIT_STATUS          "process.exit.code"
 #define AGT__ATTR_EXIT_SIGNAL          "agent_sdk.process.signal"

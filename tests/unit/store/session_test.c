@@ -78,7 +78,7 @@ static void keeps_messages_in_order(void **state)
         store, "talk",
         "{\"id\":\"01AAAA\",\"name\":\"talk\",\"agent\":\"anna\",\"parent\":null,"
         "\"created_unix_ns\":1000,\"used_unix_ns\":3000,\"turns\":1,\"row\":1,\"revision\":1,"
-        "\"sent_from\":1,\"messages\":["
+        "\"sent_from\":1,\"results\":0,\"messages\":["
         "{\"number\":0,\"turn\":1,\"kind\":\"said\",\"unix_ns\":2000,\"trace_id\":null,"
         "\"message\":{\"role\":\"user\",\"parts\":[]}},"
         "{\"number\":1,\"turn\":1,\"kind\":\"said\",\"unix_ns\":2000,\"trace_id\":null,"

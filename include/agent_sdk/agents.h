@@ -35,7 +35,7 @@ typedef struct agt_agent_limits {
     uint32_t wall_ms;          /* from start to answer (no limit)                                */
     uint32_t repeats_max;      /* steps in a row with one identical call: tool, arguments (3)     */
     uint64_t context_tokens;   /* what fits into a request, with its answer (what the model says;
-                                * no limit if that is unknown): see "What does not fit" below      */
+                                * no limit if that is unknown): see "What does not fit" below     */
     uint64_t result_bytes_max; /* of one tool's result, as the model is shown it (32 KiB)      */
 } agt_agent_limits;
 

@@ -45,13 +45,12 @@
 #define AGT__ATTR_TOTAL_SIMULATED_COST "agent_sdk.total_simulated_nanousd"
 
 /* Messages of the conversation that a request was made without, because it would not have fit. */
-#define AGT__ATTR_LEFT_OUT             "agent_sdk.context.messages_left_out"
-#define AGT__ATTR_RESULT_BYTES         "agent_sdk.result.bytes" /* of one that is shown in part */
+#define AGT__ATTR_LEFT_OUT    "agent_sdk.context.messages_left_out"
 
-#define AGT__ATTR_RUN_ID               "agent_sdk.run_id"
-#define AGT__ATTR_EXIT_STATUS          "process.exit.code"
-#define AGT__ATTR_EXIT_SIGNAL          "agent_sdk.process.signal"
-#define AGT__ATTR_HTTP_STATUS          "http.response.status_code"
+#define AGT__ATTR_RUN_ID      "agent_sdk.run_id"
+#define AGT__ATTR_EXIT_STATUS "process.exit.code"
+#define AGT__ATTR_EXIT_SIGNAL "agent_sdk.process.signal"
+#define AGT__ATTR_HTTP_STATUS "http.response.status_code"
 
 /* What a child process used, its descendants included, and how many of those it left behind. */
 #define AGT__ATTR_PROCESS_USER_US     "agent_sdk.process.user_us"

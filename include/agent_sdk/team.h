@@ -89,15 +89,22 @@ typedef struct agt_team_config {
                              * NULL = a new one                                              */
     uint32_t parallel_max;  /* calls at a time; 0 = as the file says. Only without `executor` */
     uint32_t reserved;
-    const char *model;      /* use this model of the file for all agents; NULL = as it says  */
+    const char *model;      /* for all agents: the name of one in the file, or any other as
+                             * PROVIDER/NAME; NULL = as it says                              */
     int64_t budget_nanousd; /* of a run; 0 = as the file says                                */
+    const char *base_url;   /* of a `model` PROVIDER/NAME; NULL = the provider's own         */
+    /** The team is only to be looked at: told of each model whose key is not there, file, line
+     * and column included, instead of failing for it. Requests to such a model fail. NULL = a
+     * missing key is an error */
+    agt_team_error_fn on_missing_key;
+    void *user_data;
 } agt_team_config;
 
 /**
  * Read @path, check it, and build everything it describes. Nothing is run.
  *
  * Relative paths in the file are relative to the file. `pricing` is not used: see
- * agt_team_get_pricing().
+ * agt_team_get_pricing(). Keys of models are read now, of those that agents use.
  *
  * @param config  NULL for the defaults
  * @return AGT_OK; AGT_E_NOT_FOUND or AGT_E_IO for the file; AGT_E_SYNTAX, AGT_E_SCHEMA,

@@ -106,7 +106,8 @@ static const cli_verb verbs[] = {
      json_options, COUNT(json_options), 0, 1, true, cli_tools},
     {"validate", "TEAM", "Check a team file",
      "Checks the team file TEAM without running anything, and prints every error with file, line, "
-     "column, what was found and what was expected.",
+     "column, what was found and what was expected. Keys of models need not be there: which are "
+     "missing is a warning.",
      json_options, COUNT(json_options), 1, 1, true, cli_validate},
     {"init", "[DIRECTORY]", "Begin with a team that works",
      "Writes team.yaml and script.yaml into DIRECTORY (here without it): a small team with a "

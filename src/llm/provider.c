@@ -200,10 +200,11 @@ static agt_status find_key(agt__provider *provider, const known_provider *who,
     if (is_this_machine(provider->url)) {
         return AGT_OK;
     }
-    return agt__error_set(err, AGT_E_NOT_FOUND, origin,
-                          "there is no key for %s: set %s in the environment, or give api_key or "
-                          "api_key_file",
-                          who->name, who->key_variable);
+    return agt__error_set(
+        err, AGT_E_NOT_FOUND, origin,
+        "there is no key for %s: set %s in the environment, or name a file that has "
+        "it (api_key_file)",
+        who->name, who->key_variable);
 }
 
 /* ---- where -----------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /*
- * The models and agents of a team file, and the pool they are members of.
+ * The agents of a team file, and the pool they are members of.
  *
  * An agent that others delegate to is a tool to them, so it has to exist, and to be registered,
  * before they are made: agents are made in the order in which everyone stands behind those he
@@ -12,10 +12,6 @@
 #include <string.h>
 
 #define ORIGIN "team/file"
-
-enum {
-    MODELS_NAMED_MAX = 64 /* that are looked at for a suggestion */
-};
 
 static const char *text_of(const agt_value *object, const char *member)
 {
@@ -39,87 +35,14 @@ static size_t number_of(const agt_value *section, const char *name)
     return number;
 }
 
-/* ---- models ------------------------------------------------------------------------------- */
-
-/* The script of a model: in the file, or in one of its own. */
-static agt_status read_script(agt_team *team, const agt_value *model, agt_value **ret_script,
-                              agt_error *err)
-{
-    const agt_value *script = agt_value_get_member(model, "script");
-    const char *name = agt_value_get_string(script, NULL);
-    if (name == NULL) {
-        *ret_script = agt_value_ref(script);
-        return AGT_OK;
-    }
-    char *path = agt__team_resolve(team, name);
-    if (path == NULL) {
-        return agt__error_nomem(err, ORIGIN);
-    }
-    agt__document document;
-    agt__document_init(&document, team->allocator);
-    agt_status status = agt__document_read(&document, path, err);
-    if (status == AGT_OK) {
-        *ret_script = agt_value_ref(document.value);
-    }
-    agt__document_deinit(&document);
-    agt__free(team->allocator, path);
-    return status;
-}
-
-static agt_status build_model(agt_team *team, const agt_value *model, agt_model **ret_model,
-                              agt_error *err)
-{
-    agt_value *script = NULL;
-    agt_error cause = {0};
-    agt_status status = read_script(team, model, &script, err);
-    if (status != AGT_OK) {
-        return status;
-    }
-    status = agt_model_new_scripted(team->runtime, script, ret_model, &cause);
-    agt_value_unref(script);
-    if (status == AGT_OK) {
-        return AGT_OK;
-    }
-    const char *name = text_of(model, "script");
-    return name != NULL ? agt__error_set(err, status, ORIGIN, "%s: %s", name, cause.message)
-                        : agt__error_set(err, status, ORIGIN, "%s", cause.message);
-}
-
-static agt_status build_models(agt_team *team, const agt__document *document, agt_error *err)
-{
-    const agt_value *models = agt_value_get_member(document->value, "models");
-    size_t count = agt_value_get_count(models);
-    team->models = agt__calloc(team->allocator, count, sizeof(agt_model *));
-    if (team->models == NULL) {
-        return agt__error_nomem(err, ORIGIN);
-    }
-    team->model_count = count;
-    team->is_simulated = true;
-    for (size_t i = 0; i < count; i++) {
-        agt_error cause = {0};
-        agt_status status =
-            build_model(team, agt_value_get_item(models, i), &team->models[i], &cause);
-        if (status == AGT_E_NOMEM) {
-            return agt__error_nomem(err, ORIGIN);
-        }
-        if (status != AGT_OK) {
-            char pointer[AGT__TEAM_POINTER_BYTES];
-            agt__team_join(pointer, "/models", agt_value_get_key(models, i, NULL));
-            return agt__team_wrap(document, pointer, &cause, err);
-        }
-        team->is_simulated = team->is_simulated && agt_model_is_simulated(team->models[i]);
-    }
-    return AGT_OK;
-}
-
 /* ---- agents ------------------------------------------------------------------------------- */
 
 /* What an agent is made of, for the time of making it. */
 typedef struct maker {
     agt_team *team;
     const agt__document *document;
-    const agt_value *agents, *models;
-    const char *model; /* of all agents; NULL = as the file says      */
+    const agt_team_config *config;
+    const agt_value *agents;
     const char *lead;
 } maker;
 
@@ -199,13 +122,12 @@ static agt_status build_agent(const maker *self, size_t number, agt_error *err)
     agt_team *team = self->team;
     const agt_value *agent = agt_value_get_item(self->agents, number);
     const char *name = agt_value_get_key(self->agents, number, NULL);
-    const char *model = self->model != NULL ? self->model : text_of(agent, "model");
     const char **tools = NULL;
     agt_agent_config config = AGT_CONFIG(
         agt_agent_config, .name = name, .instructions = text_of(agent, "instructions"),
         .executor = team->executor, .output_schema = agt_value_get_member(agent, "output_schema"),
         .description = text_of(agent, "description"));
-    config.model = team->models[model != NULL ? number_of(self->models, model) : 0];
+    config.model = agt__team_get_model(team, self->document, self->config, text_of(agent, "model"));
     agt_status status = read_limits(agt_value_get_member(agent, "limits"), &config.limits);
     if (status == AGT_OK) {
         status = list_tools(self, agent, name, &tools);
@@ -232,6 +154,7 @@ static agt_status join_pool(const maker *self, size_t number, agt_error *err)
     const char *specialization = text_of(agent, "specialization");
     size_t count = agt_value_get_count(list);
     agt_member_config config = AGT_CONFIG(agt_member_config);
+    config.capacity = agt__team_read_count(agt_value_get_member(agent, "capacity"));
     for (size_t i = 0; specialization != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
         if (strcmp(specialization, words[i]) == 0) {
             config.specialization = (int32_t)i;
@@ -301,42 +224,14 @@ static agt_status build_all(const maker *self, agt_error *err)
     return status;
 }
 
-static agt_status fail_model(const agt_value *models, const char *model, agt_error *err)
-{
-    const char *names[MODELS_NAMED_MAX];
-    size_t count = agt_value_get_count(models);
-    count = count < MODELS_NAMED_MAX ? count : MODELS_NAMED_MAX;
-    for (size_t i = 0; i < count; i++) {
-        names[i] = agt_value_get_key(models, i, NULL);
-    }
-    const char *meant = agt_names_suggest(model, names, count);
-    if (meant == NULL && count > 0) { /* or else the first, as an example of what there is */
-        return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN,
-                              "the team file has no model \"%.64s\", but for example \"%.64s\"",
-                              model, names[0]);
-    }
-    return agt__error_set(err, AGT_E_NOT_FOUND, ORIGIN,
-                          "the team file has no model \"%.64s\"%s%.64s%s", model,
-                          meant != NULL ? "; did you mean \"" : "", meant != NULL ? meant : "",
-                          meant != NULL ? "\"?" : "");
-}
-
-agt_status agt__team_build_agents(agt_team *team, const agt__document *document, const char *model,
-                                  agt_error *err)
+agt_status agt__team_build_agents(agt_team *team, const agt__document *document,
+                                  const agt_team_config *config, agt_error *err)
 {
     maker self = {.team = team,
                   .document = document,
+                  .config = config,
                   .agents = agt_value_get_member(document->value, "agents"),
-                  .models = agt_value_get_member(document->value, "models"),
-                  .model = model,
                   .lead = agt__team_get_lead(document->value)};
-    if (model != NULL && agt_value_get_member(self.models, model) == NULL) {
-        return fail_model(self.models, model, err);
-    }
-    agt_status status = build_models(team, document, err);
-    if (status != AGT_OK) {
-        return status;
-    }
     size_t count = agt_value_get_count(self.agents);
     team->agents = agt__calloc(team->allocator, count, sizeof(agt_agent *));
     if (team->agents == NULL) {

@@ -213,29 +213,27 @@ static agt_status build_process(agt_team *team, scratch *self, const char *name,
 
 /* ---- endpoints ---------------------------------------------------------------------------- */
 
-static agt_status build_headers(scratch *self, const agt_value *headers)
+/* What is said about requests, besides where they go. */
+static agt_status read_request(const agt_value *http, agt_http_request *request)
 {
-    size_t count = agt_value_get_count(headers);
-    if (count == 0) {
-        return AGT_OK;
+    uint64_t bytes = 0;
+    request->redirects_max = agt__team_read_count(agt_value_get_member(http, "redirects_max"));
+    request->deny_private_addresses =
+        !agt_value_get_bool(agt_value_get_member(http, "private_addresses"), true);
+    agt_status status = agt__team_read_size(agt_value_get_member(http, "response_max"), &bytes);
+    request->response_bytes_max = (size_t)bytes;
+    if (status == AGT_OK) {
+        status = agt__team_read_duration(agt_value_get_member(http, "connect_timeout"),
+                                         &request->connect_timeout_ms);
     }
-    self->headers = agt__calloc(self->allocator, count, sizeof(*self->headers));
-    if (self->headers == NULL) {
-        return AGT_E_NOMEM;
+    if (status == AGT_OK) {
+        status = agt__team_read_duration(agt_value_get_member(http, "idle_timeout"),
+                                         &request->idle_timeout_ms);
     }
-    for (size_t i = 0; i < count; i++) {
-        agt_status status =
-            add_expanded(self, NULL, agt_value_get_string(agt_value_get_item(headers, i), NULL));
-        if (status != AGT_OK) {
-            return status;
-        }
+    if (request->idle_timeout_ms == AGT_MS_NONE) {
+        request->idle_timeout_ms = 0; /* which is how a request says it */
     }
-    const char *at = self->texts.bytes;
-    for (size_t i = 0; i < count; i++) {
-        self->headers[i] = (agt_kv){agt_value_get_key(headers, i, NULL), at};
-        at += strlen(at) + 1;
-    }
-    return AGT_OK;
+    return status;
 }
 
 static agt_status build_http(agt_team *team, scratch *self, const char *name, const agt_value *tool,
@@ -244,7 +242,12 @@ static agt_status build_http(agt_team *team, scratch *self, const char *name, co
     const agt_value *http = agt_value_get_member(tool, "http");
     const agt_value *headers = agt_value_get_member(http, "headers");
     agt_http_tool endpoint = AGT_CONFIG(agt_http_tool);
-    agt_status status = build_headers(self, headers);
+    char missing[128];
+    agt_status status =
+        agt__team_expand_headers(self->allocator, headers, &self->texts, &self->headers, missing);
+    if (status == AGT_OK) {
+        status = read_request(http, &endpoint.request);
+    }
     if (status != AGT_OK) {
         return status == AGT_E_NOMEM
                    ? agt__error_nomem(err, ORIGIN)
@@ -272,6 +275,15 @@ static agt_status build_tool(agt_team *team, const char *name, const agt_value *
         agt__team_read_duration(agt_value_get_member(tool, "timeout"), &config.timeout_ms);
     if (status == AGT_OK) {
         status = agt__team_read_money(agt_value_get_member(tool, "cost"), &config.cost_nanousd);
+    }
+    if (status != AGT_OK) {
+        return agt__error_set(err, status, ORIGIN, "%s", agt_status_get_text(status));
+    }
+    agt_retry retry;
+    const agt_value *again = agt_value_get_member(tool, "retry");
+    if (again != NULL) {
+        status = agt__team_read_retry(again, &retry);
+        config.retry = &retry;
     }
     if (status != AGT_OK) {
         return agt__error_set(err, status, ORIGIN, "%s", agt_status_get_text(status));

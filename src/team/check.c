@@ -86,28 +86,6 @@ static void check_version(agt__team_check *check)
     }
 }
 
-static void check_providers(agt__team_check *check)
-{
-    const agt_value *models = agt_value_get_member(check->document->value, "models");
-    if (agt_value_get_kind(models) != AGT_VALUE_OBJECT) {
-        return;
-    }
-    for (size_t i = 0; i < agt_value_get_count(models); i++) {
-        const agt_value *model = agt_value_get_item(models, i);
-        const char *provider = agt_value_get_string(agt_value_get_member(model, "provider"), NULL);
-        const char *name = agt_value_get_key(models, i, NULL);
-        if (provider != NULL && strcmp(provider, "scripted") != 0) {
-            char pointer[AGT__TEAM_POINTER_BYTES] = "/models";
-            agt__team_append_step(pointer, sizeof(pointer), name);
-            agt__team_append_step(pointer, sizeof(pointer), "provider");
-            agt__team_report_value(check, AGT_E_UNSUPPORTED, pointer,
-                                   "found the provider \"%.64s\", expected \"scripted\": this "
-                                   "version has no other",
-                                   provider);
-        }
-    }
-}
-
 /* ---- the schema --------------------------------------------------------------------------- */
 
 /* Check @value against @schema; what is refused is reported as the part at @prefix + its place. */
@@ -253,6 +231,22 @@ static const char duration_range[] = "a duration above 0 and of at most 1193 hou
 static const char money_range[] = "USD as a decimal without exponent, with at most nine places";
 static const char size_range[] = "a size above 0 that fits into 63 bits";
 
+void agt__team_check_durations(agt__team_check *check, const char *prefix, const agt_value *object,
+                               const char *const *members)
+{
+    for (; *members != NULL; members++) {
+        check_amount(check, prefix, object, *members, try_duration, duration_range);
+    }
+}
+
+void agt__team_check_retry(agt__team_check *check, const char *prefix, const agt_value *object)
+{
+    static const char *const members[] = {"delay", "delay_max", "retry_after_max", NULL};
+    char pointer[AGT__TEAM_POINTER_BYTES];
+    agt__team_join(pointer, prefix, "retry");
+    agt__team_check_durations(check, pointer, agt_value_get_member(object, "retry"), members);
+}
+
 static agt_status check_nested_schema(agt__team_check *check, const char *prefix,
                                       const agt_value *object, const char *member)
 {
@@ -273,9 +267,8 @@ static agt_status check_nested_schema(agt__team_check *check, const char *prefix
     return AGT_OK;
 }
 
-/* Variables in the texts of an object: each has to be set, or say what to take otherwise. */
-static agt_status check_variables(agt__team_check *check, const char *prefix,
-                                  const agt_value *texts)
+agt_status agt__team_check_variables(agt__team_check *check, const char *prefix,
+                                     const agt_value *texts, bool must_be_set)
 {
     for (size_t i = 0; i < agt_value_get_count(texts); i++) {
         agt__buffer text;
@@ -287,6 +280,9 @@ static agt_status check_variables(agt__team_check *check, const char *prefix,
         agt__buffer_deinit(&text);
         agt__team_join(pointer, prefix, key);
         if (status == AGT_E_NOT_FOUND) {
+            if (!must_be_set) {
+                continue;
+            }
             agt__team_report_value(check, AGT_E_NOT_FOUND, pointer,
                                    "found ${%s}, expected a variable that is set (or "
                                    "${%s:-otherwise})",
@@ -335,15 +331,21 @@ static agt_status check_tool(agt__team_check *check, const char *prefix, const a
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         check_amount(check, pointer, limits, sizes[i], try_size, size_range);
     }
-    check_amount(check, prefix, tool, "timeout", try_duration, duration_range);
-    check_amount(check, prefix, tool, "grace", try_duration, duration_range);
+    static const char *const durations[] = {"timeout", "grace", NULL};
+    agt__team_check_durations(check, prefix, tool, durations);
+    agt__team_check_retry(check, prefix, tool);
     check_amount(check, prefix, tool, "cost", try_money, money_range);
     agt__team_join(pointer, prefix, "env");
-    agt_status status = check_variables(check, pointer, agt_value_get_member(tool, "env"));
+    agt_status status =
+        agt__team_check_variables(check, pointer, agt_value_get_member(tool, "env"), true);
     if (status == AGT_OK) {
+        static const char *const limits_of_http[] = {"connect_timeout", "idle_timeout", NULL};
         agt__team_join(pointer, prefix, "http");
+        agt__team_check_durations(check, pointer, http, limits_of_http);
+        check_amount(check, pointer, http, "response_max", try_size, size_range);
         agt__team_append_step(pointer, sizeof(pointer), "headers");
-        status = check_variables(check, pointer, agt_value_get_member(http, "headers"));
+        status =
+            agt__team_check_variables(check, pointer, agt_value_get_member(http, "headers"), true);
     }
     return status == AGT_OK ? check_nested_schema(check, prefix, tool, "input_schema") : status;
 }
@@ -381,6 +383,7 @@ static void check_team(agt__team_check *check)
                                          "cache_write", "cache_write_1h", "reasoning"};
     check_amount(check, "/team", team, "budget", try_money, money_range);
     check_amount(check, "/team", team, "timeout", try_duration, duration_range);
+    check_amount(check, "/team", team, "tool_timeout", try_duration, duration_range);
     for (size_t i = 0; i < agt_value_get_count(pricing); i++) {
         const char *name = agt_value_get_key(pricing, i, NULL);
         char prefix[AGT__TEAM_POINTER_BYTES];
@@ -397,14 +400,15 @@ agt_status agt__team_check_all(agt__team_check *check)
     agt_status status = AGT_OK;
     check_version(check);
     if (check->count == 0) {
-        check_providers(check);
+        agt__team_check_providers(check);
     }
     if (check->count == 0) {
         status = check_schema(check);
     }
     if (check->count == 0 && status == AGT_OK) {
         check_team(check);
-        status = check_each(check, "tools", check_tool);
+        status = check_each(check, "models", agt__team_check_model);
+        status = status == AGT_OK ? check_each(check, "tools", check_tool) : status;
         status = status == AGT_OK ? check_each(check, "agents", check_agent) : status;
         status = status == AGT_OK ? agt__team_check_names(check) : status;
     }

@@ -99,8 +99,13 @@ static agt_status check_cycle(agt__team_check *check, const agt__team_links *lin
     agt_status status = agt__team_sort(check->document->allocator, links, &order, cycle,
                                        sizeof(cycle), &from, &item);
     if (status == AGT_E_CYCLE) {
-        (void)snprintf(pointer, sizeof(pointer), "/%s/%s/%s/%zu", section,
-                       agt_value_get_key(links->section, from, NULL), links->member, item);
+        const agt_value *list =
+            agt_value_get_member(agt_value_get_item(links->section, from), links->member);
+        int length = snprintf(pointer, sizeof(pointer), "/%s/%s/%s", section,
+                              agt_value_get_key(links->section, from, NULL), links->member);
+        if (agt_value_get_kind(list) != AGT_VALUE_STRING) {
+            (void)snprintf(pointer + length, sizeof(pointer) - (size_t)length, "/%zu", item);
+        }
         agt__team_report_value(check, AGT_E_CYCLE, pointer, "found the cycle %s, expected an order",
                                cycle);
         return AGT_OK;
@@ -126,6 +131,20 @@ static void check_models(agt__team_check *check)
                              "found no member \"model\", expected the name of one of the %zu "
                              "models",
                              models);
+        }
+    }
+}
+
+static void check_fallbacks(agt__team_check *check)
+{
+    const agt_value *models = get_section(check, "models");
+    for (size_t i = 0; i < agt_value_get_count(models); i++) {
+        const agt_value *fallback = agt_value_get_member(agt_value_get_item(models, i), "fallback");
+        if (fallback != NULL) {
+            char pointer[AGT__TEAM_POINTER_BYTES];
+            (void)snprintf(pointer, sizeof(pointer), "/models/%s/fallback",
+                           agt_value_get_key(models, i, NULL));
+            check_name(check, pointer, "models", "model", agt_value_get_string(fallback, NULL));
         }
     }
 }
@@ -169,6 +188,7 @@ agt_status agt__team_check_names(agt__team_check *check)
         check_list(check, prefix, agt_value_get_item(tools, i), "depends_on", "tools", "tool");
     }
     check_models(check);
+    check_fallbacks(check);
     for (size_t i = 0; i < agt_value_get_count(agents); i++) {
         agt__team_join(prefix, "/agents", agt_value_get_key(agents, i, NULL));
         check_list(check, prefix, agt_value_get_item(agents, i), "tools", "tools", "tool");
@@ -178,6 +198,10 @@ agt_status agt__team_check_names(agt__team_check *check)
     check_lead(check);
     const agt__team_links needs = {tools, "depends_on", NULL};
     agt_status status = check_cycle(check, &needs, "tools");
+    if (status == AGT_OK) {
+        const agt__team_links fallbacks = {get_section(check, "models"), "fallback", NULL};
+        status = check_cycle(check, &fallbacks, "models");
+    }
     if (status == AGT_OK) {
         const agt__team_links delegates = {agents, "delegates",
                                            agt__team_get_lead(check->document->value)};

@@ -2,6 +2,7 @@
  * Variables of the caller in a team file: ${NAME}, ${NAME:-otherwise}. Only in the values of `env`
  * and of HTTP headers, so that a secret need not stand in a file; never in what a model writes.
  */
+#include "base/mem.h"
 #include "team/team.h"
 
 #include <stdlib.h>
@@ -69,4 +70,34 @@ agt_status agt__team_expand(const char *text, agt__buffer *target, char *ret_nam
         }
     }
     return target->status;
+}
+
+agt_status agt__team_expand_headers(const agt_allocator *allocator, const agt_value *headers,
+                                    agt__buffer *texts, agt_kv **ret_headers, char *ret_name)
+{
+    size_t count = agt_value_get_count(headers);
+    *ret_headers = NULL;
+    if (count == 0) {
+        return AGT_OK;
+    }
+    agt_kv *own = agt__calloc(allocator, count, sizeof(*own));
+    if (own == NULL) {
+        return AGT_E_NOMEM;
+    }
+    *ret_headers = own;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = agt_value_get_string(agt_value_get_item(headers, i), NULL);
+        agt_status status = agt__team_expand(text, texts, ret_name, NAME_BYTES);
+        agt__buffer_add_char(texts, '\0');
+        if (status != AGT_OK || texts->status != AGT_OK) {
+            return status != AGT_OK ? status : texts->status;
+        }
+    }
+    /* The buffer moves while it grows: pointers are taken when it is complete. */
+    const char *at = texts->bytes;
+    for (size_t i = 0; i < count; i++) {
+        own[i] = (agt_kv){agt_value_get_key(headers, i, NULL), at};
+        at += strlen(at) + 1;
+    }
+    return AGT_OK;
 }

@@ -18,7 +18,7 @@
 enum {
     FOUND_BYTES = 80,
     FOUND_CHARACTERS_MAX = 40,
-    LIST_BYTES = 240,
+    LIST_BYTES = 280,
     PATH_BYTES = 160
 };
 
@@ -385,6 +385,9 @@ static agt_status fail_value(const explanation *self, const agt_error *cause)
         return fail_at(self, self->pointer, AGT__PLACE_VALUE, "%s%s", self->path, cause->message);
     }
     agt__team_describe(self->document->allocator, self->value, found, sizeof(found));
+    if (agt_value_get_bool(agt_value_get_member(self->schema, "x-secret"), false)) {
+        (void)snprintf(found, sizeof(found), "something else (not shown: it may be a key)");
+    }
     return fail_at(self, self->pointer, AGT__PLACE_VALUE, "%sfound %s, expected %s", self->path,
                    found, expected);
 }

@@ -74,6 +74,11 @@ static agt_status read_team(agt_team *team, const agt__document *document, const
     own.parallel_max = config->parallel_max > 0
                            ? config->parallel_max
                            : agt__team_read_count(agt_value_get_member(section, "parallel_max"));
+    status =
+        agt__team_read_duration(agt_value_get_member(section, "tool_timeout"), &own.timeout_ms);
+    if (status != AGT_OK) {
+        return agt__error_set(err, status, ORIGIN, "%s", agt_status_get_text(status));
+    }
     return agt_executor_new(team->runtime, &own, &team->executor, err);
 }
 
@@ -94,7 +99,10 @@ static agt_status build(agt_team *team, const agt__document *document, const cha
         status = agt__team_build_tools(team, document, err);
     }
     if (status == AGT_OK) {
-        status = agt__team_build_agents(team, document, config->model, err);
+        status = agt__team_build_models(team, document, config, err);
+    }
+    if (status == AGT_OK) {
+        status = agt__team_build_agents(team, document, config, err);
     }
     return status;
 }

@@ -56,10 +56,13 @@ static size_t get_link(const sorter *self, size_t member, size_t item)
                : item == member                     ? SIZE_MAX
                                                     : item;
     }
-    if (item >= agt_value_get_count(list)) {
-        return SIZE_MAX - 1;
+    const char *name = item == 0 ? agt_value_get_string(list, NULL) : NULL;
+    if (name == NULL) {
+        if (item >= agt_value_get_count(list)) {
+            return SIZE_MAX - 1;
+        }
+        name = agt_value_get_string(agt_value_get_item(list, item), NULL);
     }
-    const char *name = agt_value_get_string(agt_value_get_item(list, item), NULL);
     return name != NULL ? get_number(self, name) : SIZE_MAX;
 }
 

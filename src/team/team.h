@@ -21,6 +21,8 @@ AGT_MUST_CHECK agt_status agt__team_read_money(const agt_value *value, int64_t *
 AGT_MUST_CHECK agt_status agt__team_read_size(const agt_value *value, uint64_t *ret_bytes);
 /** A count that the schema has checked; 0 for NULL. */
 uint32_t agt__team_read_count(const agt_value *value);
+/** An object {attempts, delay, …}. */
+AGT_MUST_CHECK agt_status agt__team_read_retry(const agt_value *value, agt_retry *ret_retry);
 
 /* ---- errors (explain.c) --------------------------------------------------------------------- */
 
@@ -55,10 +57,10 @@ void agt__team_join(char *target, const char *prefix, const char *key);
 /* ---- order (order.c) ------------------------------------------------------------------------ */
 
 /* Which names in a section of a document name others of it: tools by depends_on, agents by
- * delegates. */
+ * delegates, models by fallback. */
 typedef struct agt__team_links {
     const agt_value *section; /* object of objects                                           */
-    const char *member;       /* array of names                                              */
+    const char *member;       /* array of names, or one name                                 */
     const char *open;         /* who names all others without such a member; NULL = nobody   */
 } agt__team_links;
 
@@ -98,6 +100,22 @@ void agt__team_report(agt__team_check *check, agt_status status, const char *poi
 void agt__team_report_value(agt__team_check *check, agt_status status, const char *pointer,
                             const char *format, ...) AGT_PRINTF(4, 5);
 
+/** Before the schema: providers that are not there, and keys that must not be (check_models.c). */
+void agt__team_check_providers(agt__team_check *check);
+/** Behind the schema: what one model says. */
+AGT_MUST_CHECK agt_status agt__team_check_model(agt__team_check *check, const char *prefix,
+                                                const agt_value *model);
+
+/** Report the durations among @members of @object that are out of range; @members ends with
+ * NULL. */
+void agt__team_check_durations(agt__team_check *check, const char *prefix, const agt_value *object,
+                               const char *const *members);
+/** The same of its member "retry". */
+void agt__team_check_retry(agt__team_check *check, const char *prefix, const agt_value *object);
+/** Report the texts of an object whose ${NAME} are wrong, or, if @must_be_set, not set. */
+AGT_MUST_CHECK agt_status agt__team_check_variables(agt__team_check *check, const char *prefix,
+                                                    const agt_value *texts, bool must_be_set);
+
 /** The references between models, tools, agents and the team (check_names.c). */
 AGT_MUST_CHECK agt_status agt__team_check_names(agt__team_check *check);
 
@@ -115,6 +133,18 @@ const char *agt__team_get_lead(const agt_value *document);
 AGT_MUST_CHECK agt_status agt__team_expand(const char *text, agt__buffer *target, char *ret_name,
                                            size_t name_size);
 
+/**
+ * The headers in @headers with their variables.
+ *
+ * @param texts        to be initialised and kept by the caller as long as the headers are used
+ * @param ret_headers  yours, for agt__free(); NULL if there are none. Set on failure, too
+ * @param ret_name     as above; 128 bytes of room
+ * @return as above
+ */
+AGT_MUST_CHECK agt_status agt__team_expand_headers(const agt_allocator *allocator,
+                                                   const agt_value *headers, agt__buffer *texts,
+                                                   agt_kv **ret_headers, char *ret_name);
+
 /* ---- building (build*.c) -------------------------------------------------------------------- */
 
 struct agt_team {
@@ -124,7 +154,7 @@ struct agt_team {
     char *folder; /* of the file: what relative paths begin with; "" = here   */
     agt_executor *executor;
     agt_pool *pool;
-    agt_model **models; /* as in the file                                           */
+    agt_model **models; /* as in the file; NULL if nobody uses it. Or the one for all */
     size_t model_count;
     agt_agent **agents; /* as in the file; NULL while it is not built               */
     size_t agent_count;
@@ -140,9 +170,15 @@ char *agt__team_resolve(const agt_team *team, const char *path);
 /** Register the tools and their dependencies. */
 AGT_MUST_CHECK agt_status agt__team_build_tools(agt_team *team, const agt__document *document,
                                                 agt_error *err);
-/** Make the models, then the agents: delegates before those that name them. */
+/** Make the models that somebody uses: fallbacks before those that name them. */
+AGT_MUST_CHECK agt_status agt__team_build_models(agt_team *team, const agt__document *document,
+                                                 const agt_team_config *config, agt_error *err);
+/** The model of an agent whose file names @name (NULL: the only one); borrowed. */
+agt_model *agt__team_get_model(const agt_team *team, const agt__document *document,
+                               const agt_team_config *config, const char *name);
+/** Make the agents: delegates before those that name them. */
 AGT_MUST_CHECK agt_status agt__team_build_agents(agt_team *team, const agt__document *document,
-                                                 const char *model, agt_error *err);
+                                                 const agt_team_config *config, agt_error *err);
 
 /** Put the place of the part at @pointer before what @cause says. @return its status */
 agt_status agt__team_wrap(const agt__document *document, const char *pointer,

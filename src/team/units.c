@@ -136,3 +136,25 @@ uint32_t agt__team_read_count(const agt_value *value)
     }
     return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
 }
+
+agt_status agt__team_read_retry(const agt_value *value, agt_retry *ret_retry)
+{
+    uint64_t jitter = 0;
+    agt_retry retry = AGT_CONFIG(agt_retry);
+    retry.attempts_max = agt__team_read_count(agt_value_get_member(value, "attempts"));
+    if (agt_value_get_uint64(agt_value_get_member(value, "jitter"), &jitter) == AGT_OK) {
+        retry.jitter_percent = jitter == 0 ? AGT_MS_NONE : (uint32_t)jitter;
+    }
+    agt_status status =
+        agt__team_read_duration(agt_value_get_member(value, "delay"), &retry.delay_ms);
+    if (status == AGT_OK) {
+        status =
+            agt__team_read_duration(agt_value_get_member(value, "delay_max"), &retry.delay_max_ms);
+    }
+    if (status == AGT_OK) {
+        status = agt__team_read_duration(agt_value_get_member(value, "retry_after_max"),
+                                         &retry.retry_after_max_ms);
+    }
+    *ret_retry = retry;
+    return status;
+}

@@ -253,7 +253,8 @@ static void what_cannot_be_built_has_a_place(void **state)
     write_file("team.yaml", "version: 1\nmodels: {m: {provider: scripted, script: {version: 1,\n"
                             "  rules: [{text: hello}]}}}\nagents: {a: {}}\n");
     expect_failure("team.yaml", &config, AGT_E_NOT_FOUND,
-                   "the team file has no model \"gpt\", but for example \"m\"");
+                   "the team file has no model \"gpt\", but for example \"m\"; any other model is "
+                   "PROVIDER/NAME");
 
     /* the name of an agent that the program has given to a tool of its own */
     write_file("team.yaml", "version: 1\nmodels: {m: {provider: scripted, script: {version: 1,\n"

@@ -298,13 +298,28 @@ class Validate(CommandTest):
         self.write("team.yaml", HEAD + "agents: {a: {modle: m}}\n")
         result = self.json("validate", "team.yaml", code=3)
         self.assertEqual(result, {
-            "schema": "agent.validate/1", "ok": False, "exit_code": 3, "errors": [{
+            "schema": "agent.validate/1", "ok": False, "exit_code": 3, "warnings": [], "errors": [{
                 "code": "schema", "line": 3, "column": 14,
                 "message": 'team.yaml:3:14: agents.a: found the unknown member "modle"; did you '
                            'mean "model"?'}]})
         self.write("team.yaml", HEAD + AGENTS)
         self.assertEqual(self.json("validate", "team.yaml"), {
-            "schema": "agent.validate/1", "ok": True, "exit_code": 0, "errors": []})
+            "schema": "agent.validate/1", "ok": True, "exit_code": 0, "errors": [], "warnings": []})
+
+    def test_validate_needs_no_keys(self):
+        self.write("team.yaml", "version: 1\nmodels:\n  m: {provider: openai, model: x}\n"
+                                "agents: {a: {}}\n")
+        message = ("team.yaml:3:3: models.m: there is no key for openai: set OPENAI_API_KEY in the "
+                   "environment, or name a file that has it (api_key_file)")
+        out, err = self.agent("validate", "team.yaml")
+        self.assertEqual(out, "team.yaml: ok (models: 1, tools: 0, agents: 1)\n")
+        self.assertEqual(err, f"agent: warning: {message}\n")
+        self.assertEqual(self.agent("validate", "-q", "team.yaml"), ("", ""))
+        warnings = self.json("validate", "team.yaml")["warnings"]
+        self.assertEqual([warning["message"] for warning in warnings], [message])
+        self.assertEqual(self.agent("validate", "team.yaml", env={"OPENAI_API_KEY": "sk-1"})[1],
+                         "")
+        self.assertEqual(self.agent("run", "team.yaml", "x", code=3), ("", f"agent: {message}\n"))
 
     def test_all_team_files_of_the_project(self):
         # Files beside a main.c name tools that only that program has.

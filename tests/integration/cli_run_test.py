@@ -75,6 +75,9 @@ class Conversations(CommandTest):
                 break
         _, err = self.agent("run", team, "second", "--session", "talk", code=None)
         self.assertIn("one run at a time", err)
+        shown = ""
+        while '"first"' not in shown: # it is written behind the run's back, but soon
+            shown, _ = self.agent("session", "show", "talk", "--json", code=None)
         process.kill()
         process.communicate(timeout=PATIENCE_S)
         team = self.team({"text": "[{{input}}]"})

@@ -146,6 +146,12 @@ typedef struct agt_io {
     void (*process_close_input)(void *ctx, agt_process *process);
     /** End it and all its descendants: TERM, KILL after its grace time. on_exit follows. */
     void (*process_kill)(void *ctx, agt_process *process);
+
+    /** Stop reading the response of an exchange, or go on: what the server sends waits in its own
+     * buffers meanwhile, and its silence does not count. A piece may still come that was under way;
+     * going on may call the handlers, on_done too, before it returns. NULL = whatever comes is
+     * handed on. */
+    void (*http_pause)(void *ctx, agt_http_exchange *exchange, bool paused);
 } agt_io;
 
 #ifdef __cplusplus

@@ -483,6 +483,21 @@ static agt_status make_exchange(agt_tool_call *call, exchange **ret_self, agt_er
     return AGT_OK;
 }
 
+/* What the server sends waits on its side; without a table that can pause, here. */
+static void hold(agt_tool_call *call, bool held)
+{
+    exchange *self = agt__tool_call_get_state(call);
+    if (self == NULL || self->http == NULL) {
+        return;
+    }
+    const agt_io *io = self->runtime->io;
+    bool can_pause = io->struct_size >= offsetof(agt_io, http_pause) + sizeof(io->http_pause) &&
+                     io->http_pause != NULL;
+    if (can_pause) {
+        io->http_pause(io->ctx, self->http, held); /* the exchange may be over behind this */
+    }
+}
+
 static agt_status check_io(const agt_tool_call *call, agt_error *err)
 {
     const agt_runtime *runtime = agt__tool_call_get_runtime(call);
@@ -544,6 +559,7 @@ const agt__operation_table agt__provider_table = {
     .kind = "model",
     .start = start,
     .cancel = cancel,
+    .hold = hold,
     .estimate = agt__model_estimate,
     .begin_span = agt__model_begin_span,
     .finish = agt__model_finish,

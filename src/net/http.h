@@ -59,6 +59,8 @@ struct agt_http_exchange {
     bool is_cancelled;      /* to be dropped as soon as curl has returned                 */
     bool is_noted;          /* to be looked at then: started or cancelled inside of curl  */
     bool has_head;          /* on_head was called                                         */
+    bool is_paused;         /* nothing is taken                                           */
+    bool is_stopped;        /* curl was told so, and reads no more                        */
     bool is_bomb;           /* stopped because of its compression ratio                   */
     int socket_error;       /* errno of socket(2), if that failed                         */
     uint16_t port;
@@ -82,6 +84,8 @@ agt_status agt__http_start(agt__http *http, const agt_http_request *request,
                            agt_http_exchange **ret_exchange, agt_error *err);
 /** As agt_io.http_cancel. */
 void agt__http_cancel(agt_http_exchange *exchange);
+/** As agt_io.http_pause. */
+void agt__http_pause(agt_http_exchange *exchange, bool paused);
 
 /** The loop that the client of @exchange runs on. */
 agt__loop *agt__http_get_loop(const agt_http_exchange *exchange);

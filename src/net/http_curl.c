@@ -7,9 +7,12 @@
  * is connected to; if both shared their connections, a guarded request could be handed one that
  * was opened without the check.
  *
- * curl must not be called from its own callbacks, and handlers are called from them. So a start or
- * a cancel from inside is only noted (`is_inside`, `noted`) and done in settle(), when curl has
- * returned; from outside it is done at once. on_done is always called from outside.
+ * Pausing is answering CURL_WRITEFUNC_PAUSE to the next piece: nothing is taken and curl reads no
+ * more, so what waits is one piece here and what the kernel has room for.
+ *
+ * curl must not be called from its own callbacks, and handlers are called from them. So a start, a
+ * resume or a cancel from inside is only noted (`is_inside`, `noted`) and done in settle(), when
+ * curl has returned; from outside it is done at once. on_done is always called from outside.
  *
  * curl gives up on a multi handle whose socket or timer callback fails. Neither can: the timer is
  * always in the heap (at the end of time while curl wants none), and watchers of sockets come from
@@ -394,6 +397,7 @@ static void follow(agt_http_exchange *exchange)
     agt_error err;
     remove_from_curl(exchange);
     exchange->response_bytes = 0;
+    exchange->is_stopped = false;
     if (agt__http_follow(exchange, &err) != AGT_OK) {
         finish(exchange, &err);
     } else if (!add_to_curl(exchange)) {
@@ -420,7 +424,24 @@ static void note(agt_http_exchange *exchange)
     exchange->is_noted = true;
 }
 
-/* One exchange that was started or cancelled while curl was on the stack. */
+/* Let curl read again; it gives what it kept at once. */
+static void resume(agt_http_exchange *exchange)
+{
+    agt__http_client *client = exchange->client;
+    if (exchange->is_paused || !exchange->is_stopped) {
+        return;
+    }
+    exchange->is_stopped = false;
+    bool was_inside = client->is_inside;
+    client->is_inside = true;
+    CURLcode code = curl_easy_pause(exchange->easy, CURLPAUSE_CONT);
+    client->is_inside = was_inside;
+    if (code != CURLE_OK && !exchange->is_cancelled) {
+        on_curl_done(exchange, code);
+    }
+}
+
+/* One exchange that was started, cancelled or resumed while curl was on the stack. */
 static void settle_one(agt__http_client *client)
 {
     agt_http_exchange *exchange = client->first;
@@ -432,6 +453,8 @@ static void settle_one(agt__http_client *client)
     client->noted--;
     if (exchange->is_cancelled) {
         destroy(exchange);
+    } else if (exchange->is_added) {
+        resume(exchange);
     } else if (!add_to_curl(exchange)) {
         agt_error err;
         (void)agt__error_nomem(&err, ORIGIN);
@@ -501,7 +524,7 @@ static void on_idle_timeout(agt__timer *timer)
     uint64_t now_ns = agt__loop_now_ns(loop);
     curl_off_t sent = 0;
     (void)curl_easy_getinfo(exchange->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-    if (sent != exchange->sent_bytes) {
+    if (sent != exchange->sent_bytes || exchange->is_paused) {
         exchange->sent_bytes = sent;
         exchange->activity_ns = now_ns;
     }
@@ -590,6 +613,26 @@ agt_status agt__http_start(agt__http *http, const agt_http_request *request,
     }
     *ret_exchange = exchange;
     return AGT_OK;
+}
+
+void agt__http_pause(agt_http_exchange *exchange, bool paused)
+{
+    agt__http_client *client = exchange->client;
+    if (paused || !exchange->is_paused) {
+        exchange->is_paused = paused;
+        return; /* the next piece stops curl */
+    }
+    exchange->is_paused = false;
+    exchange->activity_ns = agt__loop_now_ns(client->http->loop);
+    if (!exchange->is_stopped) {
+        return;
+    }
+    if (client->is_inside) {
+        note(exchange);
+        return;
+    }
+    resume(exchange);
+    settle(client);
 }
 
 void agt__http_cancel(agt_http_exchange *exchange)

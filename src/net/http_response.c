@@ -201,6 +201,10 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user_data)
         return size + 1;
     }
     note_activity(exchange);
+    if (exchange->is_paused) { /* curl keeps this piece, and gives it again */
+        exchange->is_stopped = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
     exchange->stop_status = take_body(exchange, bytes, size);
     /* Another number than @size stops curl; 0 would not if there was nothing. */
     return exchange->stop_status == AGT_OK && !exchange->is_cancelled ? size : size + 1;

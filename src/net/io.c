@@ -31,6 +31,12 @@ static void http_cancel(void *ctx, agt_http_exchange *exchange)
     agt__http_cancel(exchange);
 }
 
+static void http_pause(void *ctx, agt_http_exchange *exchange, bool paused)
+{
+    (void)ctx;
+    agt__http_pause(exchange, paused);
+}
+
 static agt_status process_start(void *ctx, const agt_process_config *config,
                                 const agt_process_handler *handler, void *user_data,
                                 agt_process **ret_process, agt_error *err)
@@ -70,10 +76,10 @@ agt_status agt__net_io_new(agt__loop *loop, agt__net_io **ret_io, agt_error *err
         agt__net_io_free(io);
         return status;
     }
-    io->table =
-        AGT_CONFIG(agt_io, .ctx = io, .http_start = http_start, .http_cancel = http_cancel,
-                   .process_start = process_start, .process_write = process_write,
-                   .process_close_input = process_close_input, .process_kill = process_kill);
+    io->table = AGT_CONFIG(agt_io, .ctx = io, .http_start = http_start, .http_cancel = http_cancel,
+                           .process_start = process_start, .process_write = process_write,
+                           .process_close_input = process_close_input, .process_kill = process_kill,
+                           .http_pause = http_pause);
     *ret_io = io;
     return AGT_OK;
 }

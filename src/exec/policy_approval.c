@@ -168,11 +168,16 @@ static agt_status keep_word(agt__approvals *approvals, const char *name, bool is
     agt__copy_text(word->hash, sizeof(word->hash), hash);
     memcpy(word->name, name, size);
     (void)pthread_mutex_lock(&approvals->mutex);
-    last_word *before = agt__map_remove(&approvals->said, name);
-    agt_status status = agt__map_add(&approvals->said, word->name, word);
+    last_word *before = agt__map_get(&approvals->said, name);
+    agt_status status = AGT_OK;
+    if (before != NULL) { /* in its place, so that it cannot be forgotten for lack of memory */
+        before->is_allowed = word->is_allowed;
+        memcpy(before->hash, word->hash, sizeof(before->hash));
+    } else {
+        status = agt__map_add(&approvals->said, word->name, word);
+    }
     (void)pthread_mutex_unlock(&approvals->mutex);
-    agt__free(approvals->allocator, before);
-    if (status != AGT_OK) {
+    if (before != NULL || status != AGT_OK) {
         agt__free(approvals->allocator, word);
     }
     return status;

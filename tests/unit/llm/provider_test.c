@@ -521,6 +521,35 @@ static void what_arrived_is_paid_for(void **state)
     close_served(&self);
 }
 
+/* A model that has failed for good is replaced by its fallback, which is asked its own way. */
+static void another_model_is_asked_instead(void **state)
+{
+    (void)state;
+    const agt_test_http_script good = STREAM(BEGIN TEXT("Hello.") END);
+    agt_test_http_script bad = JSON(401, UNAUTHORIZED);
+    bad.next = &good;
+    served self;
+    assert_int_equal(open_served(&self, NULL, NULL, &bad), AGT_OK);
+    agt_provider_config config =
+        AGT_CONFIG(agt_provider_config, .provider = "compatible", .model = "m-y",
+                   .base_url = "https://other.example/v1", .api_key = "another-key");
+    agt_model *other = NULL;
+    assert_int_equal(agt_model_new_provider(self.runtime, &config, &other, NULL), AGT_OK);
+    agt_model_unref(self.model);
+    config.model = "m-x";
+    config.base_url = URL;
+    config.fallback = other;
+    assert_int_equal(agt_model_new_provider(self.runtime, &config, &self.model, NULL), AGT_OK);
+    agt_model_unref(other); /* the model has it */
+    assert_int_equal(ask(&self, NULL), AGT_OK);
+    assert_string_equal(get_text(agt_results_get_output(self.results, 0)), "Hello.");
+    assert_true((agt_results_get_flags(self.results, 0) & AGT_CALL_FROM_FALLBACK) != 0);
+    assert_string_equal(self.io.url, "https://other.example/v1/chat/completions");
+    assert_non_null(strstr(self.io.body, "\"m-y\""));
+    assert_int_equal(self.io.started, 2);
+    close_served(&self);
+}
+
 static void rate_limits_are_known_afterwards(void **state)
 {
     (void)state;
@@ -580,6 +609,7 @@ int main(void)
         cmocka_unit_test(secrets_are_made_unreadable),
         cmocka_unit_test(answers_are_what_the_table_says),
         cmocka_unit_test(what_arrived_is_paid_for),
+        cmocka_unit_test(another_model_is_asked_instead),
         cmocka_unit_test(rate_limits_are_known_afterwards),
         cmocka_unit_test(requests_survive_torture),
     };

@@ -366,10 +366,11 @@ AGT_API bool agt_event_is_simulated(const agt_event *event);
 AGT_API agt_reply *agt_event_get_reply(const agt_event *event);
 
 /**
- * The event as a value, as `agent run --jsonl` words it: {"seq", "ts", "type", "agent", "depth",
- * "step", "trace_id", "span_id", "name", …} and what its kind has: "text"; "call_id", "input";
- * "outcome", "duration_ns", "output", "error"; "input_tokens", "output_tokens", "simulated",
- * "cost_nanousd"; "reply". A run in a simulated runtime gives the same values every time.
+ * The event as a value, in the words of `agent run --jsonl`: {"seq", "ts", "type", "agent",
+ * "depth", "step", "trace_id", "span_id", "name", …} and what its kind has: "text"; "call_id",
+ * "input"; "outcome", "duration_ns", "output", "error"; "input_tokens", "output_tokens",
+ * "simulated", "cost_nanousd"; "reply". A run in a simulated runtime gives the same values every
+ * time.
  *
  * @param allocator  NULL = the C library's
  */

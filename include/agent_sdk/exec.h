@@ -263,6 +263,24 @@ AGT_API AGT_MUST_CHECK agt_status agt_tool_call_get_key(const agt_tool_call *cal
                                                         char ret_key[65]);
 
 /**
+ * For whom the call is made, as a value of the caller's own: what there is of
+ *
+ *     {"tool": "…",            as registered
+ *      "call_id": "…",         the model's name of the call
+ *      "agent": "…",           that asked for it
+ *      "conversation": "…",    of the call's options: of a session, its id
+ *      "correlation_id": "…",  of the call's options
+ *      "run": "…"}             id of the run, where runs are stored
+ *
+ * Span, time left and whether it is cancelled have functions of their own.
+ *
+ * @return AGT_OK; AGT_E_CANCELLED once the call was settled without this attempt; AGT_E_NOMEM
+ * @threads any
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_tool_call_get_context(const agt_tool_call *call,
+                                                            agt_value **ret_context);
+
+/**
  * Say why the call fails; the status is what the function returns or agt_tool_complete() is given.
  * The model and the results get this text.
  *

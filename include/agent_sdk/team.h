@@ -135,6 +135,11 @@ AGT_API AGT_MUST_CHECK agt_status agt_team_run_start(agt_team *team, const char 
                                                      const agt_call_options *options,
                                                      agt_task **ret_task, agt_error *err);
 
+/** The same with a stream of what happens, see agt_agent_execute_stream(). */
+AGT_API AGT_MUST_CHECK agt_status agt_team_run_stream(agt_team *team, const char *input,
+                                                      const agt_call_options *options,
+                                                      agt_events **ret_events, agt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

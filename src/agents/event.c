@@ -1,7 +1,7 @@
 /*
  * Events: one struct for all kinds, with what a kind has not left empty, and their form as a value.
  *
- * The words of that form are those of `agent run --jsonl`: members are added, never renamed.
+ * Its words are those of `agent run --jsonl`: members are added, never renamed.
  *
  * Threads: an event is changed by one thread until a stream hands it out, and never afterwards.
  */

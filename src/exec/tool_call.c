@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/value.h"
 #include "exec/graph.h"
 
 #include <stdio.h>
@@ -69,32 +70,101 @@ void *agt_tool_call_get_user_data(const agt_tool_call *call)
     return call->operation->user_data;
 }
 
+/* A call that was settled without this attempt is not to be looked at any more; that of one on a
+ * worker may be settled at any time, unless it is locked.
+ * @return whether the call may be looked at, until it is unlocked */
+static bool lock_call(const agt_tool_call *call)
+{
+    agt__blocking *blocking = blocking_of(call);
+    if (blocking != NULL) {
+        (void)pthread_mutex_lock(&blocking->mutex);
+    }
+    return (blocking == NULL || !blocking->claimed) && call->call != NULL;
+}
+
+static void unlock_call(const agt_tool_call *call)
+{
+    agt__blocking *blocking = blocking_of(call);
+    if (blocking != NULL) {
+        (void)pthread_mutex_unlock(&blocking->mutex);
+    }
+}
+
 agt_status agt_tool_call_get_key(const agt_tool_call *call, char ret_key[65])
 {
     static const char digits[] = "0123456789abcdef";
     if (call == NULL || ret_key == NULL) {
         return AGT_E_INVALID;
     }
-    agt__blocking *blocking = blocking_of(call);
     uint8_t key[32];
-    if (blocking != NULL) {
-        (void)pthread_mutex_lock(&blocking->mutex);
-    }
-    /* A call that was settled without this attempt is not to be looked at any more. */
-    bool usable = (blocking == NULL || !blocking->claimed) && call->call != NULL;
-    agt_status status = usable ? agt__call_get_key(call->call, key) : AGT_E_CANCELLED;
-    for (size_t i = 0; status == AGT_OK && i < 32; i++) {
-        ret_key[2 * i] = digits[key[i] >> 4];
-        ret_key[2 * i + 1] = digits[key[i] & 15];
-    }
-    if (blocking != NULL) {
-        (void)pthread_mutex_unlock(&blocking->mutex);
-    }
+    agt_status status = lock_call(call) ? agt__call_get_key(call->call, key) : AGT_E_CANCELLED;
+    unlock_call(call);
     if (status == AGT_OK) {
+        for (size_t i = 0; i < 32; i++) {
+            ret_key[2 * i] = digits[key[i] >> 4];
+            ret_key[2 * i + 1] = digits[key[i] & 15];
+        }
         ret_key[64] = '\0';
     }
     return status;
 }
+
+/* ---- for whom ------------------------------------------------------------------------------ */
+
+static void add_text(agt_value_builder *builder, const char *key, const char *text)
+{
+    if (text != NULL && text[0] != '\0') {
+        agt__builder_add_string(builder, key, text);
+    }
+}
+
+/* The run that the call is part of, however deep, if it is one that is stored. */
+static const char *get_run_id(const agt_tool_call *call)
+{
+    while (call->graph->within != NULL) {
+        call = call->graph->within;
+    }
+    return call->graph->run.active ? call->graph->run.id : NULL;
+}
+
+static void add_context(agt_value_builder *builder, const agt_tool_call *call)
+{
+    const agt_call_options *options = agt__call_options(call->call);
+    const agt__call_extra *extra = call->call->extra;
+    agt_value_builder_begin_object(builder);
+    add_text(builder, "tool", call->operation->name);
+    add_text(builder, "call_id", extra != NULL ? extra->call_id : NULL);
+    add_text(builder, "agent", options->agent);
+    add_text(builder, "conversation", options->conversation);
+    add_text(builder, "correlation_id", options->correlation_id);
+    add_text(builder, "run", get_run_id(call));
+    agt_value_builder_end(builder);
+}
+
+agt_status agt_tool_call_get_context(const agt_tool_call *call, agt_value **ret_context)
+{
+    agt_value_builder *builder = NULL;
+    if (call == NULL || ret_context == NULL) {
+        return AGT_E_INVALID;
+    }
+    agt_status status = agt_value_builder_new(call->graph->allocator, &builder);
+    if (status != AGT_OK) {
+        return status;
+    }
+    if (lock_call(call)) {
+        add_context(builder, call);
+    } else {
+        status = AGT_E_CANCELLED;
+    }
+    unlock_call(call);
+    if (status == AGT_OK) {
+        status = agt_value_builder_finish(builder, ret_context, NULL);
+    }
+    agt_value_builder_free(builder);
+    return status;
+}
+
+/* ---- what it says -------------------------------------------------------------------------- */
 
 /* The loop may be ending the attempt at this moment: the text changes hands in one step. */
 static void keep_error(agt_tool_call *call, const agt_error *err)

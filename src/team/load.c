@@ -195,14 +195,11 @@ bool agt_team_is_simulated(const agt_team *team)
     return team->is_simulated;
 }
 
-agt_status agt_team_run_start(agt_team *team, const char *input, const agt_call_options *options,
-                              agt_task **ret_task, agt_error *err)
+/* Run the lead, as a task or (if @ret_task is NULL) as a stream. */
+static agt_status run(agt_team *team, const char *input, const agt_call_options *options,
+                      agt_task **ret_task, agt_events **ret_events, agt_error *err)
 {
     agt_call_options own;
-    if (team == NULL || input == NULL || ret_task == NULL) {
-        return agt__error_set(err, AGT_E_INVALID, ORIGIN,
-                              "team, input and ret_task must not be NULL");
-    }
     agt_status status = agt__config_read(&own, sizeof(own), options, err);
     if (status != AGT_OK) {
         return status;
@@ -224,7 +221,28 @@ agt_status agt_team_run_start(agt_team *team, const char *input, const agt_call_
         }
         own.budget = budget;
     }
-    status = agt_agent_execute_start(team->lead, input, &own, ret_task, err);
+    status = ret_task != NULL ? agt_agent_execute_start(team->lead, input, &own, ret_task, err)
+                              : agt_agent_execute_stream(team->lead, input, &own, ret_events, err);
     agt_budget_unref(budget);
     return status;
+}
+
+agt_status agt_team_run_start(agt_team *team, const char *input, const agt_call_options *options,
+                              agt_task **ret_task, agt_error *err)
+{
+    if (team == NULL || input == NULL || ret_task == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN,
+                              "team, input and ret_task must not be NULL");
+    }
+    return run(team, input, options, ret_task, NULL, err);
+}
+
+agt_status agt_team_run_stream(agt_team *team, const char *input, const agt_call_options *options,
+                               agt_events **ret_events, agt_error *err)
+{
+    if (team == NULL || input == NULL || ret_events == NULL) {
+        return agt__error_set(err, AGT_E_INVALID, ORIGIN,
+                              "team, input and ret_events must not be NULL");
+    }
+    return run(team, input, options, NULL, ret_events, err);
 }

@@ -458,6 +458,33 @@ static agt_status read_in_call(agt_tool_call *call, agt_value **ret_output, void
     return AGT_OK;
 }
 
+static agt_status look_at_context(agt_tool_call *call, agt_value **ret_output, void *user_data)
+{
+    (void)user_data;
+    return agt_tool_call_get_context(call, ret_output);
+}
+
+/* The context of a tool says what the events do: whose call it is, and which. */
+static void tools_know_what_events_say(void **state)
+{
+    (void)state;
+    agt_tool_config config =
+        AGT_CONFIG(agt_tool_config, .mode = AGT_TOOL_INLINE, .effect = AGT_EFFECT_PURE);
+    assert_int_equal(
+        agt_executor_register_tool(engine.executor, "looks", look_at_context, &config, NULL),
+        AGT_OK);
+    agt_events *events = stream("{\"step\": 1, \"tool_calls\": [{\"name\": \"looks\"}]},"
+                                "{\"text\": \"x\"}",
+                                "q");
+    agt_event *event = find(events, "tool.end", "looks");
+    const agt_value *context = agt_event_get_output(event);
+    assert_string_equal(agt__value_member_text(context, "agent", ""), "lead");
+    assert_string_equal(agt__value_member_text(context, "call_id", ""),
+                        agt_event_get_call_id(event));
+    agt_event_unref(event);
+    agt_events_free(events);
+}
+
 static void two_readers_are_an_error(void **state)
 {
     (void)state;
@@ -578,6 +605,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_run_that_is_cancelled_tells_its_end, setup, teardown),
         cmocka_unit_test_setup_teardown(a_function_takes_events, setup, teardown),
         cmocka_unit_test_setup_teardown(a_function_may_want_no_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(tools_know_what_events_say, setup, teardown),
         cmocka_unit_test_setup_teardown(two_readers_are_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_wrong_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forked_child_has_no_events, setup, teardown),

@@ -19,13 +19,23 @@ typedef struct probe {
     bool was_cancelled;
     agt_span_context span;
     char key[65];
+    agt_value *context;
 } probe;
+
+static void expect_context(probe *seen, const char *json)
+{
+    agt_value *expected = agt_test_json(NULL, json);
+    assert_true(agt_value_equals(seen->context, expected));
+    agt_value_unref(expected);
+    agt_value_unref(seen->context);
+}
 
 static void look(agt_tool_call *call, probe *seen)
 {
     seen->remaining_ms = agt_tool_call_get_remaining_ms(call);
     seen->span = agt_tool_call_get_span(call);
     seen->key_status = agt_tool_call_get_key(call, seen->key);
+    assert_int_equal(agt_tool_call_get_context(call, &seen->context), AGT_OK);
     assert_ptr_equal(agt_tool_call_get_user_data(call), seen);
     assert_non_null(agt_tool_call_get_allocator(call));
     assert_non_null(agt_tool_call_get_input(call));
@@ -104,10 +114,14 @@ static void every_mode_sees_its_call(void **state)
         probe seen = {.mode = cases[i].mode};
         bool is_async = cases[i].mode == AGT_TOOL_ASYNC;
         assert_int_equal(agt_test_engine_init(&engine, NULL, cases[i].simulated, NULL), AGT_OK);
-        agt_results *results = run(&engine, &seen, is_async ? run_async : run_sync, NULL);
+        const agt_call_options options =
+            AGT_CONFIG(agt_call_options, .agent = "a", .conversation = "c", .correlation_id = "d");
+        agt_results *results = run(&engine, &seen, is_async ? run_async : run_sync, &options);
         agt_test_expect(results, 0, AGT_OUTCOME_OK, NULL);
         assert_int_equal(seen.sleep_status, cases[i].sleep_status);
         assert_int_equal(seen.key_status, AGT_OK);
+        expect_context(&seen, "{\"tool\": \"probe\", \"agent\": \"a\", \"conversation\": \"c\", "
+                              "\"correlation_id\": \"d\"}");
         assert_int_equal(strlen(seen.key), 64);
         assert_true(agt_span_context_is_valid(&seen.span));
         assert_true(seen.remaining_ms > 20000 && seen.remaining_ms <= 30000);
@@ -138,6 +152,7 @@ static void remaining_time_is_the_nearer_limit(void **state)
             AGT_CONFIG(agt_call_options, .timeout_ms = cases[i][0], .deadline_ms = cases[i][1]);
         agt_results_unref(run(&engine, &seen, run_sync, &options));
         assert_int_equal(seen.remaining_ms, cases[i][2]);
+        expect_context(&seen, "{\"tool\": \"probe\"}");
         agt_test_engine_deinit(&engine);
     }
 }
@@ -154,6 +169,7 @@ static void who_waits_is_resumed_when_cancelled(void **state)
                                               .deadline_ms = way == 1 ? 15 : 0);
         uint64_t start = agt_test_now_ns(&engine);
         agt_results *results = run(&engine, &seen, run_async, &options);
+        expect_context(&seen, "{\"tool\": \"probe\"}");
         agt_test_expect(results, 0, AGT_OUTCOME_TIMEOUT, NULL);
         assert_int_equal(agt_test_now_ns(&engine) - start, 15 * MS);
         assert_int_equal(seen.resumed, 2);

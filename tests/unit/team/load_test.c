@@ -80,6 +80,24 @@ static agt_reply *run(fixture *self, const char *input, const agt_call_options *
     return reply;
 }
 
+/* The same as a stream: its last event. */
+static agt_reply *run_stream(fixture *self, const char *input, uint32_t *ret_deepest)
+{
+    agt_events *events = NULL;
+    agt_event *event = NULL;
+    agt_reply *reply = NULL;
+    assert_int_equal(agt_team_run_stream(self->team, input, NULL, &events, NULL), AGT_OK);
+    while (agt_events_next(events, AGT_MS_NONE, &event) == AGT_OK) {
+        uint32_t depth = agt_event_get_depth(event);
+        *ret_deepest = depth > *ret_deepest ? depth : *ret_deepest;
+        agt_reply_unref(reply);
+        reply = agt_reply_ref(agt_event_get_reply(event));
+        agt_event_unref(event);
+    }
+    agt_events_free(events);
+    return reply;
+}
+
 static const char team_of_three[] =
     "version: 1\n"
     "name: three\n"
@@ -112,6 +130,11 @@ static void the_lead_may_ask_all_others(void **state)
     agt_test_expect_reply(reply, AGT_OUTCOME_OK, "");
     assert_string_equal(agt_reply_get_text(reply), "L R");
     assert_string_equal(agt_reply_get_agent(reply), "lead");
+    uint32_t deepest = 0;
+    agt_reply *streamed = run_stream(&f, "go", &deepest);
+    assert_string_equal(agt_reply_get_text(streamed), agt_reply_get_text(reply));
+    assert_int_equal(deepest, 1);
+    agt_reply_unref(streamed);
     agt_reply_unref(reply);
 
     assert_string_equal(agt_team_get_name(f.team), "three");
@@ -318,6 +341,10 @@ static void what_is_not_given_is_invalid(void **state)
     assert_int_equal(agt_team_run_start(NULL, "x", NULL, &task, NULL), AGT_E_INVALID);
     assert_int_equal(agt_team_run_start(f.team, NULL, NULL, &task, NULL), AGT_E_INVALID);
     assert_int_equal(agt_team_run_start(f.team, "x", NULL, NULL, NULL), AGT_E_INVALID);
+    agt_events *events = NULL;
+    assert_int_equal(agt_team_run_stream(NULL, "x", NULL, &events, NULL), AGT_E_INVALID);
+    assert_int_equal(agt_team_run_stream(f.team, NULL, NULL, &events, NULL), AGT_E_INVALID);
+    assert_int_equal(agt_team_run_stream(f.team, "x", NULL, NULL, NULL), AGT_E_INVALID);
     agt_team_free(NULL);
     fixture_deinit(&f);
 }

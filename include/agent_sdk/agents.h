@@ -19,6 +19,7 @@ extern "C" {
 
 typedef struct agt_agent agt_agent;     /* immutable, reference-counted; @threads any            */
 typedef struct agt_reply agt_reply;     /* immutable, reference-counted; @threads any            */
+typedef struct agt_memory agt_memory;   /* reference-counted; @threads any                       */
 typedef struct agt_pool agt_pool;       /* reference-counted; @threads any                       */
 typedef struct agt_replies agt_replies; /* immutable                                             */
 typedef struct agt_verdict agt_verdict; /* immutable                                             */
@@ -51,6 +52,8 @@ typedef struct agt_agent_config {
     agt_agent_limits limits;        /* its struct_size may be 0                                */
     bool summarize;                 /* what does not fit is summarised, not left out           */
     bool reserved[7];
+    agt_memory *memory;        /* what it keeps to itself; referenced; NULL = none             */
+    agt_memory *shared_memory; /* what others know as well; referenced; NULL = none             */
 } agt_agent_config;
 
 /*
@@ -377,6 +380,62 @@ AGT_API agt_reply *agt_event_get_reply(const agt_event *event);
 AGT_API AGT_MUST_CHECK agt_status agt_event_to_value(const agt_event *event,
                                                      const agt_allocator *allocator,
                                                      agt_value **ret_value);
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+/*
+ * A memory holds facts, each under a key, that outlast runs and sessions: of one agent, or shared.
+ * An agent that is given one finds the facts in its system prompt, in a section of their own that
+ * says what they are, newest first, up to 8 KiB; and has three tools:
+ *
+ *     remember {"key", "value"}     write a fact, or write it anew
+ *     recall {"about"}              the facts whose key or value has these words; all without
+ *     forget {"key"}
+ *
+ * With both kinds of memory they also take "shared": true. Tools of the program with these names
+ * count instead. What a model remembers is tainted and stays so, and the prompt says who said it: a
+ * fact is data, and may be wrong or planted, as anything a model or tool says.
+ */
+
+typedef struct agt_memory_config {
+    size_t struct_size;
+    const char *agent;       /* that keeps it to itself; or NULL, and                             */
+    const char *shared;      /* the name of what is shared; one of the two, 1 to 127 bytes        */
+    uint32_t facts_max;      /* a new one beyond that is refused; 0 = 200                         */
+    uint32_t fact_bytes_max; /* of a value, as JSON; 0 = 4,096                                    */
+    bool in_memory;          /* kept as long as there is a reference, not in the runtime's store  */
+    bool reserved[7];
+} agt_memory_config;
+
+/**
+ * The memory of that agent, or of that name, in the runtime's store.
+ *
+ * @return AGT_OK; AGT_E_INVALID for a bad name, and without a store unless it is `in_memory`; what
+ *         the store answers; AGT_E_CLOSED; AGT_E_NOMEM
+ * @threads any but the loop's
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_memory_new(agt_runtime *runtime,
+                                                 const agt_memory_config *config,
+                                                 agt_memory **ret_memory, agt_error *err);
+AGT_API agt_memory *agt_memory_ref(agt_memory *memory);
+AGT_API void agt_memory_unref(agt_memory *memory);
+
+/**
+ * Write a fact, as the program.
+ *
+ * @param key  1 to 128 bytes of UTF-8 without control characters
+ * @return AGT_OK; AGT_E_INVALID; AGT_E_LIMIT for one fact too many, or too large; what the store
+ *         answers; AGT_E_NOMEM
+ * @threads any but the loop's, unless it is in memory
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_memory_remember(agt_memory *memory, const char *key,
+                                                      const agt_value *value, agt_error *err);
+/** Take a fact out. @return AGT_OK; AGT_E_NOT_FOUND; otherwise as agt_memory_remember() */
+AGT_API AGT_MUST_CHECK agt_status agt_memory_forget(agt_memory *memory, const char *key,
+                                                    agt_error *err);
+/** All facts by key: an array as of agt_store_list_facts(). What another process wrote is there
+ * when a run with this memory has begun, or something was written. @return AGT_OK; AGT_E_INVALID */
+AGT_API AGT_MUST_CHECK agt_status agt_memory_get_facts(agt_memory *memory, agt_value **ret_facts);
 
 /* ---- pool ---------------------------------------------------------------------------------- */
 

@@ -50,6 +50,13 @@ static void destroy(agt__operation *operation)
     agt_value_unref(agent->system);
     agt_value_unref(agent->tools_value);
     agt_schema_unref(agent->output_schema);
+    for (size_t i = 0; i < AGT__MEMORY_TOOLS; i++) {
+        if (agent->memory_tools[i] != NULL) {
+            agt__operation_unref(agent->memory_tools[i]);
+        }
+    }
+    agt_memory_unref(agent->memory);
+    agt_memory_unref(agent->shared_memory);
     if (!agent->is_owned) {
         agt_executor_unref(agent->executor);
     }
@@ -218,6 +225,9 @@ agt_status agt_agent_new(agt_runtime *runtime, const agt_agent_config *config,
     agent->executor = agt_executor_ref(own.executor);
     agent->all_tools = own.tools == NULL && own.executor != NULL;
     agent->summarize = own.summarize;
+    agent->memory = agt_memory_ref(own.memory);
+    agent->shared_memory = agt_memory_ref(own.shared_memory);
+    agent->has_memory = own.memory != NULL || own.shared_memory != NULL;
     set_limits(agent, &own.limits);
     status = find_tools(agent, &own, err);
     if (status == AGT_OK && own.output_schema != NULL) {
@@ -245,6 +255,9 @@ agt_status agt__agent_new_owned(const agt_agent *agent, agt_agent **ret_agent)
     copy->output_schema = agt_schema_ref(agent->output_schema);
     copy->limits = agent->limits;
     copy->summarize = agent->summarize;
+    copy->memory = agt_memory_ref(agent->memory);
+    copy->shared_memory = agt_memory_ref(agent->shared_memory);
+    copy->has_memory = agent->has_memory;
     copy->all_tools = agent->all_tools;
     for (size_t i = 0; i < agent->tool_count; i++) {
         copy->tools[i] = agent->tools[i];
@@ -310,6 +323,16 @@ static agt_status make_tools(agt_agent *agent, size_t count, agt_value **ret_too
         agt_value_builder_value(b, value);
         agt_value_unref(value);
     }
+    for (size_t i = 0; agent->has_memory && i < AGT__MEMORY_TOOLS && status == AGT_OK; i++) {
+        agt_value *value = NULL;
+        if (agt__agent_find_tool(agent, agt__memory_tool_get_name(i)) != NULL) {
+            continue;
+        }
+        status = agt__memory_tool_describe(
+            allocator, i, agent->memory != NULL && agent->shared_memory != NULL, &value);
+        agt_value_builder_value(b, value);
+        agt_value_unref(value);
+    }
     agt_value_builder_end(b);
     if (status == AGT_OK) {
         status = agt_value_builder_finish(b, ret_tools, NULL);
@@ -333,7 +356,12 @@ agt_status agt__agent_prepare(agt_agent *agent, agt_error *err)
         }
         agent->is_prepared = status == AGT_OK;
     }
-    if (status == AGT_OK && count != agent->tools_counted) {
+    if (status == AGT_OK && agent->has_memory && agent->memory_tools[0] == NULL) {
+        status = agt__memory_tools_new(allocator, agent->memory, agent->shared_memory,
+                                       agent->memory_tools);
+    }
+    bool is_new = agent->has_memory && agent->tools_value == NULL;
+    if (status == AGT_OK && (count != agent->tools_counted || is_new)) {
         agt_value *tools = NULL;
         status = make_tools(agent, count, &tools);
         if (status == AGT_OK) {
@@ -353,6 +381,16 @@ agt_status agt__agent_prepare(agt_agent *agent, agt_error *err)
                                agt__value_estimate_size(schema);
     }
     return AGT_OK;
+}
+
+agt__operation *agt__agent_find_memory_tool(const agt_agent *agent, const char *name)
+{
+    for (size_t i = 0; agent->has_memory && i < AGT__MEMORY_TOOLS; i++) {
+        if (strcmp(name, agt__memory_tool_get_name(i)) == 0) {
+            return agt__agent_find_tool(agent, name) == NULL ? agent->memory_tools[i] : NULL;
+        }
+    }
+    return NULL;
 }
 
 agt_status agt__agent_add_reader(const agt_agent *agent, agt_value **ret_tools)

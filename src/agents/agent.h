@@ -4,6 +4,7 @@
 #ifndef AGT_AGENTS_AGENT_H
 #define AGT_AGENTS_AGENT_H
 
+#include "agents/memory.h"
 #include "exec/operation.h"
 #include "llm/message.h"
 
@@ -23,6 +24,7 @@ struct agt_agent {
     agt_agent_limits limits; /* no zeros but for "no limit" */
     bool all_tools;          /* of the executor */
     bool summarize;
+    bool has_memory;
     bool is_owned; /* by a tool of its executor: not referenced */
     size_t tool_count;
     agt_tool **tools; /* unless all_tools; behind the object */
@@ -34,6 +36,9 @@ struct agt_agent {
     agt_value *tools_value;
     size_t tools_counted; /* tools of the executor when tools_value was made */
     size_t request_bytes; /* of all three, about */
+
+    agt_memory *memory, *shared_memory;              /* referenced; NULL = none */
+    agt__operation *memory_tools[AGT__MEMORY_TOOLS]; /* made by the first run, if has_memory */
 };
 
 /**
@@ -50,6 +55,9 @@ AGT_MUST_CHECK agt_status agt__agent_prepare(agt_agent *agent, agt_error *err);
 
 /** The tool of that name, if the agent may use it; else NULL. */
 agt_tool *agt__agent_find_tool(const agt_agent *agent, const char *name);
+
+/** A tool that the agent has of the library, if it has none of its own by that name; else NULL. */
+agt__operation *agt__agent_find_memory_tool(const agt_agent *agent, const char *name);
 
 /** The tools of a request together with "read_result".
  * @return AGT_OK; AGT_E_NOMEM */

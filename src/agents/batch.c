@@ -59,6 +59,8 @@ agt_status agt__agent_run_plan(agt__agent_run *run, const agt_value *parts)
         if (planned.tool == NULL && run->reader != NULL &&
             strcmp(planned.request.name, run->reader->name) == 0) {
             planned.own = run->reader;
+        } else if (planned.tool == NULL) {
+            planned.own = agt__agent_find_memory_tool(run->agent, planned.request.name);
         }
         agt__planned_list *list = &run->planned;
         if (agt__array_reserve(run->allocator, &list->items, &list->capacity, list->count,

@@ -55,6 +55,11 @@ static void open_session(agt__errand *errand)
 {
     agt__agent_run *run = run_of(errand);
     agt_error err;
+    agt__memory_refresh(run->agent->memory);
+    agt__memory_refresh(run->agent->shared_memory);
+    if (run->session == NULL || !run->session->is_stored) {
+        return;
+    }
     errand->status = agt__session_open(run->session, &err);
     if (errand->status != AGT_OK) {
         run->error = err; /* the run waits, and does not look */
@@ -82,7 +87,9 @@ static void on_open(agt__errand *errand)
 void agt__agent_run_open(agt__agent_run *run)
 {
     run->phase = AGT__PHASE_OPEN;
-    if (run->session == NULL || !run->session->is_stored) {
+    bool is_stored = run->session != NULL && run->session->is_stored;
+    if (!is_stored && !agt__memory_is_stored(run->agent->memory) &&
+        !agt__memory_is_stored(run->agent->shared_memory)) {
         return;
     }
     run->pending = 1;
@@ -112,10 +119,28 @@ static void load_summary(agt__agent_run *run, const agt_value *message)
     }
 }
 
+/* The system prompt with what the agent remembers at the beginning of the run: it stays the same
+ * for all requests of the run, so that providers can cache it. */
+static agt_status load_memory(agt__agent_run *run)
+{
+    const agt_agent *agent = run->agent;
+    if (!agent->has_memory) {
+        return AGT_OK;
+    }
+    agt_status status = agt__memory_make_prompt(run->allocator, agent->system, agent->memory,
+                                                agent->shared_memory, &run->system);
+    if (status == AGT_OK) {
+        size_t without = agt__value_estimate_size(agent->system);
+        size_t with = agt__value_estimate_size(run->system);
+        run->memory_bytes = with > without ? with - without : 0;
+    }
+    return status;
+}
+
 agt_status agt__agent_run_load(agt__agent_run *run)
 {
     agt_session *session = run->session;
-    agt_status status = AGT_OK;
+    agt_status status = load_memory(run);
     size_t first = 0;
     run->turn = 1;
     for (size_t i = 0; session != NULL && status == AGT_OK && i < session->count; i++) {

@@ -89,6 +89,7 @@ static void free_run(agt__agent_run *run)
     }
     agt__session_unref(run->session);
     agt_value_unref(run->query);
+    agt_value_unref(run->system);
     agt_value_unref(run->lead);
     agt_value_unref(run->summary);
     agt_value_unref(run->tools_value);
@@ -274,7 +275,7 @@ static void ask(agt__agent_run *run)
     begin_step(run);
     run->request_input = input;
     agt__request request = {
-        .system = agent->system,
+        .system = run->system != NULL ? run->system : agent->system,
         .messages = messages,
         .message_count = message_count,
         .tools = run->tools_value != NULL ? run->tools_value : agent->tools_value,

@@ -98,6 +98,8 @@ typedef struct agt__agent_run {
     agt__operation *reader; /* to read them; NULL = not needed, or the agent has such a tool */
     agt_value *tools_value; /* with it */
 
+    agt_value *system;    /* with what is remembered; NULL = the agent's own */
+    size_t memory_bytes;  /* about how much that is more */
     agt_session *session; /* referenced; NULL = none */
     agt_value *query;     /* the first message of this run, until the session has been read */
     size_t kept;          /* messages that the session has */

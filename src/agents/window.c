@@ -29,13 +29,15 @@ enum {
 
 static uint64_t estimate(const agt__agent_run *run, size_t bytes)
 {
-    uint64_t tokens = agt__estimate_tokens(run->agent->request_bytes + run->lead_bytes + bytes);
+    uint64_t tokens = agt__estimate_tokens(run->agent->request_bytes + run->memory_bytes +
+                                           run->lead_bytes + bytes);
     return run->scale > 100 ? tokens * run->scale / 100 : tokens;
 }
 
 uint64_t agt__agent_run_estimate(const agt__agent_run *run)
 {
-    return agt__estimate_tokens(run->agent->request_bytes + run->lead_bytes + run->bytes);
+    return agt__estimate_tokens(run->agent->request_bytes + run->memory_bytes + run->lead_bytes +
+                                run->bytes);
 }
 
 /* Tokens of input that there is room for; UINT64_MAX if nobody knows. */

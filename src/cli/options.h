@@ -17,6 +17,8 @@ typedef enum cli_option_id {
     CLI_OPT_MODEL,
     CLI_OPT_STORE,
     CLI_OPT_NO_STORE,
+    CLI_OPT_RECORD,
+    CLI_OPT_FORCE,
     CLI_OPT_BY,
     CLI_OPT_RUN,
     CLI_OPT_SINCE,

@@ -24,11 +24,14 @@
 enum {
     INPUT_BYTES_MAX = 8 * 1024 * 1024,
     FRAME_MS = 100, /* between two drawings */
+    SLICE_MS = 20,  /* of virtual time */
     CLOSE_MS = 10 * 1000
 };
 
 static const char banner[] =
     "scripted model: no LLM called; prose is templated, tokens and cost simulated";
+
+static const char replay_banner[] = "replay: no model and no tool is called, nothing is spent";
 
 typedef struct runner {
     const cli_arguments *arguments;
@@ -37,6 +40,9 @@ typedef struct runner {
     agt_team *team;
     agt_cancel *cancel;
     agt_session *session; /* NULL = none */
+    const char *replay;   /* the recording; NULL = a real run */
+    uint64_t seed;        /* of a recording */
+    agt_value *about;     /* what a recording shall know */
     cli_events *events;
     cli_progress *progress; /* NULL = not shown */
     int signals;            /* descriptors; -1 = none */
@@ -158,7 +164,25 @@ static cli_exit open_runtime(runner *self, const agt_value *prices)
         }
         config.store_path = store;
     }
+    config.simulated = self->replay != NULL;
+    config.seed = self->seed;
     agt_status status = agt_runtime_new(&config, &self->runtime, &self->result.error);
+    if (status == AGT_OK && self->replay != NULL) {
+        status = agt_replay_start(self->runtime, self->replay, &self->result.error);
+    }
+    return status == AGT_OK ? CLI_OK : CLI_CONFIG;
+}
+
+/* Everything is there that is needed for the run: record it, if that was asked for. */
+static cli_exit open_recording(runner *self)
+{
+    const char *path = self->arguments->text[CLI_OPT_RECORD];
+    agt_recording_config config = AGT_CONFIG(agt_recording_config, .about = self->about,
+                                             .overwrite = cli_has(self->arguments, CLI_OPT_FORCE));
+    if (path == NULL) {
+        return CLI_OK;
+    }
+    agt_status status = agt_recording_start(self->runtime, path, &config, &self->result.error);
     return status == AGT_OK ? CLI_OK : CLI_CONFIG;
 }
 
@@ -184,7 +208,7 @@ static cli_exit open_session(runner *self)
 }
 
 /* Everything up to the start: what fails here was never run. */
-static cli_exit prepare(runner *self)
+static cli_exit prepare(runner *self, const char *input)
 {
     const char *path = self->arguments->operands[0];
     agt_value *document = NULL, *prices = NULL;
@@ -194,8 +218,15 @@ static cli_exit prepare(runner *self)
         return CLI_CONFIG;
     }
     agt_status status = agt_team_get_pricing(NULL, document, &prices);
+    if (status == AGT_OK && cli_has(self->arguments, CLI_OPT_RECORD)) {
+        status =
+            cli_recording_describe(self->arguments, document, input, &self->about, &self->seed);
+    } else if (status == AGT_OK && self->replay != NULL) {
+        cli_recording_compare(self->about, path, document);
+    }
     agt_value_unref(document);
     if (status != AGT_OK) {
+        agt_value_unref(prices);
         return cli_fail_memory();
     }
     cli_exit code = open_runtime(self, prices);
@@ -211,7 +242,8 @@ static cli_exit prepare(runner *self)
         return CLI_CONFIG;
     }
     self->result.team = self->team;
-    return open_session(self);
+    code = open_session(self);
+    return code == CLI_OK ? open_recording(self) : code;
 }
 
 /* Watch the run, if anybody wants to see it. */
@@ -240,7 +272,15 @@ static cli_exit open_display(runner *self, uint64_t now_ns)
 
 /* ---- the run ------------------------------------------------------------------------------ */
 
-static uint64_t now_ns(const runner *self)
+/* For drawing. */
+static uint64_t now_ns(void)
+{
+    const agt_clock *clock = agt_clock_get_system();
+    return clock->get_monotonic_ns(clock->ctx);
+}
+
+/* For what is told of the run: a recording has a time of its own. */
+static uint64_t run_ns(const runner *self)
 {
     const agt_clock *clock = agt_runtime_get_clock(self->runtime);
     return clock->get_monotonic_ns(clock->ctx);
@@ -302,10 +342,10 @@ static void watch(runner *self)
         {.fd = self->events != NULL ? cli_events_get_file(self->events) : -1, .events = POLLIN},
     };
     bool is_live = self->progress != NULL && self->terminal.can_move;
-    uint64_t drawn_ns = now_ns(self); /* what is over at once is not worth a flicker */
+    uint64_t drawn_ns = now_ns(); /* what is over at once is not worth a flicker */
     for (;;) {
-        if (is_live && now_ns(self) - drawn_ns >= FRAME_MS * UINT64_C(1000000)) {
-            drawn_ns = now_ns(self);
+        if (is_live && now_ns() - drawn_ns >= FRAME_MS * UINT64_C(1000000)) {
+            drawn_ns = now_ns();
             cli_terminal_measure(&self->terminal);
             cli_progress_draw(self->progress, drawn_ns);
         }
@@ -345,23 +385,54 @@ static cli_exit take_reply(runner *self, agt_task *task)
     return self->signal != 0 ? cli_signals_exit_of(self->signal) : cli_exit_of(status);
 }
 
+/* A replay has no thread of its own: have it run, and tell what happens on the way. */
+static void pump(runner *self, agt_task *task)
+{
+    while (agt_task_wait(task, SLICE_MS) == AGT_E_TIMEOUT) {
+        take_events(self);
+    }
+    take_events(self);
+}
+
+/* Whether the recording is complete, or happened again. */
+static cli_exit finish_recording(runner *self, cli_exit code)
+{
+    agt_error error = {0};
+    if (self->replay != NULL && agt_replay_finish(self->runtime, &error) != AGT_OK) {
+        self->result.error = error;
+        return CLI_FAILED;
+    }
+    if (cli_has(self->arguments, CLI_OPT_RECORD) &&
+        agt_recording_finish(self->runtime, &error) != AGT_OK) {
+        cli_complain("%s", error.message);
+        return code != CLI_OK ? code : CLI_PARTIAL;
+    }
+    return code;
+}
+
 static cli_exit run_team(runner *self, const char *input)
 {
     agt_call_options options =
         AGT_CONFIG(agt_call_options, .cancel = self->cancel, .session = self->session);
     options.deadline_ms = (uint32_t)self->arguments->number[CLI_OPT_TIMEOUT];
     agt_task *task = NULL;
-    uint64_t start_ns = now_ns(self);
+    uint64_t start_ns = run_ns(self);
     agt_status status = agt_team_run_start(self->team, input, &options, &task, &self->result.error);
     if (status != AGT_OK) {
         return cli_exit_of(status);
     }
     cli_exit code = CLI_FAILED;
-    if (agt_task_on_done(task, on_done, self) == AGT_OK) {
+    if (self->replay != NULL) {
+        pump(self, task);
+        code = take_reply(self, task);
+    } else if (agt_task_on_done(task, on_done, self) == AGT_OK) {
         watch(self);
         code = take_reply(self, task);
     }
-    self->result.duration_ns = now_ns(self) - start_ns;
+    const agt_clock *clock = agt_runtime_get_clock(self->runtime);
+    self->result.duration_ns = run_ns(self) - start_ns;
+    self->result.end_unix_ns = clock->get_unix_ns(clock->ctx);
+    code = finish_recording(self, code);
     agt_task_unref(task);
     if (self->progress != NULL) {
         cli_progress_clear(self->progress);
@@ -373,7 +444,7 @@ static cli_exit run_team(runner *self, const char *input)
 static cli_exit start(runner *self, const char *input)
 {
     const agt_clock *clock = agt_runtime_get_clock(self->runtime);
-    cli_exit code = open_display(self, now_ns(self));
+    cli_exit code = open_display(self, now_ns());
     if (code != CLI_OK) {
         return code;
     }
@@ -381,7 +452,9 @@ static cli_exit start(runner *self, const char *input)
     if (self->done < 0 || agt_cancel_new(self->runtime, &self->cancel) != AGT_OK) {
         return cli_fail_memory();
     }
-    if (agt_team_is_simulated(self->team) && !cli_has(self->arguments, CLI_OPT_QUIET)) {
+    if (self->replay != NULL && !cli_has(self->arguments, CLI_OPT_QUIET)) {
+        (void)fprintf(stderr, "%s\n", replay_banner);
+    } else if (agt_team_is_simulated(self->team) && !cli_has(self->arguments, CLI_OPT_QUIET)) {
         (void)fprintf(stderr, "%s\n", banner);
     }
     if (cli_has(self->arguments, CLI_OPT_JSONL)) {
@@ -432,6 +505,7 @@ static cli_exit finish(runner *self)
     agt_team_free(self->team);
     agt_cancel_unref(self->cancel);
     agt_runtime_free(self->runtime);
+    agt_value_unref(self->about);
     cli_progress_free(self->progress);
     cli_events_free(self->events);
     if (self->done >= 0) {
@@ -440,13 +514,19 @@ static cli_exit finish(runner *self)
     return self->result.exit_code != CLI_OK ? self->result.exit_code : printed;
 }
 
-/* Whether the options about conversations fit together. */
+/* Whether the options about conversations and recordings fit together. */
 static bool check_session(const cli_arguments *arguments)
 {
     bool has_name = cli_has(arguments, CLI_OPT_SESSION);
     bool has_last = cli_has(arguments, CLI_OPT_CONTINUE);
     if (has_name && has_last) {
         cli_complain("found --session and --continue, expected one of them");
+        return false;
+    }
+    if ((has_name || has_last) && cli_has(arguments, CLI_OPT_RECORD)) {
+        cli_complain("found --%s and --record, expected one of them: a recording has no "
+                     "conversations",
+                     has_name ? "session" : "continue");
         return false;
     }
     if ((has_name || has_last) && cli_has(arguments, CLI_OPT_NO_STORE)) {
@@ -479,11 +559,25 @@ cli_exit cli_run(const cli_arguments *arguments)
         free(input);
         return CLI_FAILED;
     }
-    code = prepare(&self);
+    code = prepare(&self, input);
     if (code == CLI_OK) {
         code = start(&self, input);
     }
     free(input);
+    self.result.exit_code = code;
+    return finish(&self);
+}
+
+cli_exit cli_run_again(const cli_arguments *arguments, const char *path, const agt_value *about,
+                       uint64_t seed, const char *input)
+{
+    runner self = {.arguments = arguments, .signals = -1, .done = -1, .replay = path, .seed = seed};
+    cli_terminal_init(&self.terminal, stderr, (cli_color)arguments->number[CLI_OPT_COLOR]);
+    self.about = agt_value_ref(about);
+    cli_exit code = prepare(&self, input);
+    if (code == CLI_OK) {
+        code = start(&self, input);
+    }
     self.result.exit_code = code;
     return finish(&self);
 }

@@ -66,7 +66,9 @@ static cli_exit print_json(const cli_result *result, bool is_line)
     }
     if (is_line) {
         const agt_clock *clock = agt_clock_get_system();
-        write_head(builder, result->events + 1, clock->get_unix_ns(clock->ctx), "run.result");
+        write_head(builder, result->events + 1,
+                   result->end_unix_ns != 0 ? result->end_unix_ns : clock->get_unix_ns(clock->ctx),
+                   "run.result");
     } else {
         agt_value_builder_begin_object(builder);
     }

@@ -28,6 +28,11 @@ static const cli_option options[CLI_OPT_COUNT] = {
                        "$XDG_DATA_HOME/agent/agent.db."},
     [CLI_OPT_NO_STORE] = {"no-store", 0, CLI_KIND_FLAG, NULL, NULL, NULL,
                           "Keep nothing of this run."},
+    [CLI_OPT_RECORD] = {"record", 0, CLI_KIND_FILE, "FILE", NULL, NULL,
+                        "Keep all that models and tools are given and give in FILE, for 'agent "
+                        "replay'. It has prompts and results as they are, and no keys."},
+    [CLI_OPT_FORCE] = {"force", 0, CLI_KIND_FLAG, NULL, NULL, NULL,
+                       "Overwrite a recording that is there already."},
     [CLI_OPT_BY] = {"by", 0, CLI_KIND_CHOICE, "WHAT", "agent|model|run|day", NULL,
                     "One line for each agent, model, run or day (UTC); agent without it."},
     [CLI_OPT_RUN] = {"run", 'r', CLI_KIND_TEXT, "ID", NULL, NULL,
@@ -55,10 +60,11 @@ static const cli_option options[CLI_OPT_COUNT] = {
 static const cli_option_id common_options[] = {CLI_OPT_COLOR, CLI_OPT_QUIET, CLI_OPT_HELP,
                                                CLI_OPT_VERSION};
 
-static const cli_option_id run_options[] = {CLI_OPT_JSON,    CLI_OPT_JSONL,    CLI_OPT_PARALLEL,
-                                            CLI_OPT_BUDGET,  CLI_OPT_TIMEOUT,  CLI_OPT_MODEL,
-                                            CLI_OPT_STORE,   CLI_OPT_NO_STORE, CLI_OPT_NO_PROGRESS,
-                                            CLI_OPT_SESSION, CLI_OPT_CONTINUE};
+static const cli_option_id run_options[] = {
+    CLI_OPT_JSON,     CLI_OPT_JSONL,  CLI_OPT_PARALLEL, CLI_OPT_BUDGET,      CLI_OPT_TIMEOUT,
+    CLI_OPT_MODEL,    CLI_OPT_STORE,  CLI_OPT_NO_STORE, CLI_OPT_NO_PROGRESS, CLI_OPT_SESSION,
+    CLI_OPT_CONTINUE, CLI_OPT_RECORD, CLI_OPT_FORCE};
+static const cli_option_id replay_options[] = {CLI_OPT_JSON, CLI_OPT_JSONL, CLI_OPT_NO_PROGRESS};
 static const cli_option_id list_options[] = {CLI_OPT_JSON, CLI_OPT_STORE, CLI_OPT_LIMIT};
 static const cli_option_id show_options[] = {CLI_OPT_JSON, CLI_OPT_STORE};
 static const cli_option_id store_options[] = {CLI_OPT_STORE};
@@ -76,6 +82,15 @@ static const cli_verb verbs[] = {
      "error: live on a terminal, as plain lines otherwise.\n"
      "What is said on the command line counts before the environment, that before the file.",
      run_options, COUNT(run_options), 1, 2, true, cli_run},
+    {"replay", "FILE [TEAM]", "Run again what was recorded",
+     "Runs the team again as 'agent run --record FILE' recorded it: with the same input and "
+     "options, "
+     "and with the recorded answers instead of models and tools, which are not called. What is "
+     "printed is what was printed then, also by --jsonl.\n"
+     "A request that is another one than then ends the run, with where it differs. TEAM is the "
+     "team "
+     "file, if it is not where it was.",
+     replay_options, COUNT(replay_options), 1, 2, true, cli_replay},
     {"trace ls", "", "List runs, the newest first",
      "Lists the runs in the store: when, how long, how they ended, tokens and money.", list_options,
      COUNT(list_options), 0, 0, false, cli_trace_ls},

@@ -6,6 +6,7 @@
 
 /** Each runs its verb and answers the exit code. */
 cli_exit cli_run(const cli_arguments *arguments);
+cli_exit cli_replay(const cli_arguments *arguments);
 cli_exit cli_trace_ls(const cli_arguments *arguments);
 cli_exit cli_trace_show(const cli_arguments *arguments);
 cli_exit cli_session_ls(const cli_arguments *arguments);

@@ -64,6 +64,7 @@ static inline void init_attempt(agt_tool_call *attempt, agt__call *call, uint64_
     attempt->table = attempt->operation->table;
     attempt->record = NULL;
     attempt->children_begun = 0;
+    attempt->has_waited = false;
     attempt->input = agt__call_input(call);
     attempt->due_ns = due_ns;
     attempt->start_ns = start_ns;
@@ -743,6 +744,7 @@ static agt__call *start_live(agt__call *call)
             attempt->output = output;
         }
     }
+    attempt->has_waited = (pending && !live->completed) || live->simulated_ns != 0;
     if (pending && !live->completed) {
         if (graph->held) {
             agt__attempt_tell_held(graph);

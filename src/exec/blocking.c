@@ -300,6 +300,7 @@ agt__call *agt__blocking_start(agt__call *call)
     }
     if (status == AGT_OK) {
         err.message[0] = '\0';
+        attempt->has_waited = true;
         status = agt__workers_submit(runtime->workers, &blocking->work, &err);
     }
     if (status == AGT_OK) {

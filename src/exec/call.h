@@ -145,6 +145,7 @@ struct agt_tool_call {
     agt_value *output;          /* result */
     agt_status status;
     bool is_live;     /* part of an agt__live */
+    bool has_waited;  /* it did not end within its start */
     bool is_blocking; /* part of an agt__blocking */
     _Atomic bool cancelled;
     uint8_t ending; /* agt__ending */

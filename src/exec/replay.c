@@ -144,6 +144,17 @@ agt__tape_entry *agt__replay_meet(agt__tape *tape, agt__tape_kind kind, uint64_t
 
 /* ---- leaves -------------------------------------------------------------------------------- */
 
+static agt_outcome outcome_of(const agt_value *line)
+{
+    const char *name = agt__value_member_text(line, "outcome", "");
+    for (int outcome = AGT_OUTCOME_OK; outcome <= AGT_OUTCOME_UNKNOWN; outcome++) {
+        if (strcmp(agt_outcome_get_name((agt_outcome)outcome), name) == 0) {
+            return (agt_outcome)outcome;
+        }
+    }
+    return AGT_OUTCOME_NONE;
+}
+
 /* The attempt fails with what is known of the difference. */
 static agt_status refuse(agt__tape *tape, agt_tool_call *attempt)
 {
@@ -151,12 +162,39 @@ static agt_status refuse(agt__tape *tape, agt_tool_call *attempt)
     return AGT_E_INVALID;
 }
 
+static void tell_again(agt__tape *tape, agt__tape_entry *entry, agt_tool_call *attempt)
+{
+    note_happened(tape, entry);
+    if (attempt->operation->table->tell_again != NULL) {
+        attempt->operation->table->tell_again(attempt, agt_value_get_member(entry->line, "told"));
+    }
+}
+
+/* What ended within its start does so again: whatever else is to start waits for it. */
+static agt_status end_at_once(agt__tape *tape, agt_tool_call *attempt, const agt__tape_entry *end,
+                              agt_value **ret_output)
+{
+    const agt__tape_entry *start = attempt->record;
+    for (agt__tape_entry *at = &tape->entries[start - tape->entries]; at < end; at++) {
+        if (at->kind == AGT__TAPE_TOLD && at->position == start->position &&
+            at->attempt == start->attempt && !at->happened) {
+            tell_again(tape, at, attempt);
+        }
+    }
+    *ret_output = agt_value_ref(agt_value_get_member(end->line, "output"));
+    return agt_outcome_get_status(outcome_of(end->line));
+}
+
 static agt_status start_leaf(agt_tool_call *attempt, agt_value **ret_output, bool *ret_pending)
 {
     agt__tape *tape = attempt->graph->runtime->tape;
-    (void)ret_output;
     if (tape->has_diverged || attempt->record == NULL) {
         return refuse(tape, attempt);
+    }
+    const agt__tape_entry *end =
+        find(tape, AGT__TAPE_END, attempt->record->position, attempt->record->attempt);
+    if (end != NULL && agt_value_get_bool(agt_value_get_member(end->line, "at_once"), false)) {
+        return end_at_once(tape, attempt, end, ret_output);
     }
     attempt->record->waiting = attempt;
     attempt->record->next_waiting = tape->waiting;
@@ -256,17 +294,6 @@ static int32_t int_of(const agt_value *object, const char *key)
     return (int32_t)number;
 }
 
-static agt_outcome outcome_of(const agt_value *line)
-{
-    const char *name = agt__value_member_text(line, "outcome", "");
-    for (int outcome = AGT_OUTCOME_OK; outcome <= AGT_OUTCOME_UNKNOWN; outcome++) {
-        if (strcmp(agt_outcome_get_name((agt_outcome)outcome), name) == 0) {
-            return (agt_outcome)outcome;
-        }
-    }
-    return AGT_OUTCOME_NONE;
-}
-
 agt_outcome agt__tape_get_result(const agt_tool_call *attempt, agt_error *ret_error)
 {
     const agt_value *line = attempt->record->line;
@@ -339,11 +366,7 @@ static void play(agt__tape *tape, agt__tape_entry *entry)
     agt_tool_call *attempt = start != NULL ? start->waiting : NULL;
     switch ((agt__tape_kind)entry->kind) {
     case AGT__TAPE_TOLD:
-        note_happened(tape, entry);
-        if (attempt->operation->table->tell_again != NULL) {
-            attempt->operation->table->tell_again(attempt,
-                                                  agt_value_get_member(entry->line, "told"));
-        }
+        tell_again(tape, entry, attempt);
         break;
     case AGT__TAPE_END: {
         agt_outcome outcome = outcome_of(entry->line);

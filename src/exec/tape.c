@@ -415,6 +415,9 @@ void agt__tape_keep_result(const agt_tool_call *attempt, uint64_t end_ns)
     if (builder != NULL) {
         agt__builder_add_string(builder, "outcome",
                                 agt_outcome_get_name((agt_outcome)call->outcome));
+        if (has_content && !attempt->has_waited) {
+            agt__builder_add_bool(builder, "at_once", true);
+        }
         if (has_content && call->output != NULL) {
             agt__builder_add_value(builder, "output", call->output);
         }

@@ -10,7 +10,7 @@ import unittest
 
 from _cli import AGENT, SOURCE, CommandTest
 
-VERBS = ["run", "trace ls", "trace show", "session ls", "session show",
+VERBS = ["run", "replay", "trace ls", "trace show", "session ls", "session show",
          "session rm", "costs", "tools", "validate", "init", "completion",
          "version", "help"]
 HEAD = ("version: 1\n"
@@ -64,7 +64,7 @@ class Help(CommandTest):
         page = re.sub(r"(?m)^\.\w+ ?", "", page)
         out, _ = self.agent("help")
         verbs = re.findall(r"(?m)^  ([a-z]+(?: [a-z]+)?)((?: \[?[A-Z]+\]?)*)  ", out)
-        self.assertEqual(len(verbs), 13, out)
+        self.assertEqual(len(verbs), 14, out)
         common = page[page.index("OPTIONS OF ALL COMMANDS"):page.index("EXIT STATUS")]
         for name, operands in verbs:
             heading = f"\nagent {name}{operands}\n"

@@ -461,7 +461,11 @@ static void watch(agt__tape *tape)
     tape->stuck_at = tape->cursor;
     due = tape->steps ? (due > now ? due : now) + STUCK_SIMULATED_MS * UINT64_C(1000000)
                       : now + gap + STUCK_MS * UINT64_C(1000000);
-    (void)agt__loop_timer_start(loop, &tape->stuck_timer, due);
+    if (agt__loop_timer_start(loop, &tape->stuck_timer, due) != AGT_OK) {
+        agt_error err; /* nobody would look: better an end than none */
+        (void)agt__error_nomem(&err, origin);
+        diverge(tape, &err);
+    }
 }
 
 /* The next entry that has not happened; NULL behind the last. */

@@ -538,7 +538,9 @@ class Killed(CommandTest):
         """The trace, once it has spans of these names that have not ended."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            if self.json("trace", "ls", "-q")["runs"]:
+            # While the store is being made there is a moment when it is none yet.
+            out, _ = self.agent("trace", "ls", "-q", "--json", code=None)
+            if out and json.loads(out)["runs"]:
                 run = self.json("trace", "show")
                 open_spans = {span["name"] for span in run["spans"] if span["end_unix_ns"] is None}
                 if open_spans >= set(names):

@@ -230,12 +230,15 @@ void cli_write_man(FILE *stream)
     write_roff_pairs(stream, "EXIT STATUS", pairs, count);
     pairs = cli_get_variables(&count);
     write_roff_pairs(stream, "ENVIRONMENT", pairs, count);
-    (void)fputs(".SH FILES\n.TP\n.I ~/.local/share/agent/agent.db\nRuns, traces, costs and "
+    (void)fputs(".SH FILES\n.TP\n.I ~/.config/agent/config.yaml\nSettings: model, the model "
+                "that is asked without a team file, and base_url, where its server is.\n"
+                ".TP\n.I ~/.local/share/agent/agent.db\nRuns, traces, costs and "
                 "conversations; its "
                 "directory is made with mode 0700.\n"
                 ".SH EXAMPLES\n.nf\nagent init && agent run team.yaml \"What is in here?\"\n"
                 "agent trace show\nagent costs \\-\\-by model \\-\\-since 24h\n"
-                "git diff | agent run review.yaml \"Review this change\" \\-\\-budget 0.50\n.fi\n"
+                "git diff | agent run review.yaml \"Review this change\" \\-\\-budget 0.50\n"
+                "agent run \\-\\-model ollama/qwen3:8b \"Why is the sky blue?\"\n.fi\n"
                 ".SH SEE ALSO\nThe guide in docs/guide: command.md, team-files.md.\n",
                 stream);
 }

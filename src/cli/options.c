@@ -3,7 +3,7 @@
  * at which of them the verb takes, then the environment for what was not given.
  *
  * Options may stand before and after the verb and its operands; `--` ends them; `--name=value` and
- * `--name value` are the same, so are `-q` and `--quiet`; `-qp2` is `-q -p 2`. An option given
+ * `--name value` are the same, so are `-q` and `--quiet`; `-qj2` is `-q -j 2`. An option given
  * twice counts with its last value. Names are never abbreviated: a script must not change its
  * meaning when an option is added.
  */
@@ -378,6 +378,7 @@ static cli_exit read_values(parser *self)
             const char *text = secure_getenv(option->environment);
             if (text != NULL && *text != '\0') {
                 arguments->text[id] = text;
+                arguments->is_variable[id] = true;
                 source = option->environment;
             }
         }

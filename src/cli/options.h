@@ -15,6 +15,9 @@ typedef enum cli_option_id {
     CLI_OPT_BUDGET,
     CLI_OPT_TIMEOUT,
     CLI_OPT_MODEL,
+    CLI_OPT_PROMPT,
+    CLI_OPT_SYSTEM,
+    CLI_OPT_BASE_URL,
     CLI_OPT_STORE,
     CLI_OPT_NO_STORE,
     CLI_OPT_RECORD,
@@ -77,6 +80,7 @@ struct cli_arguments {
     const cli_verb *verb;            /* NULL = none was named                        */
     const char *text[CLI_OPT_COUNT]; /* the value, "" for a flag; NULL = not given   */
     int64_t number[CLI_OPT_COUNT];   /* of counts, durations, money and choices      */
+    bool is_variable[CLI_OPT_COUNT]; /* it comes from the environment                */
     const char *operands[CLI_OPERANDS_MAX];
     size_t operand_count;
 };

@@ -3,11 +3,14 @@
  * recording for it.
  *
  *     {"command": "run", "team": path, "hash": of the team file as a value, "input", "model",
- *      "parallel", "budget_nanousd", "timeout_ms"}
+ *      "base_url", "system", "parallel", "budget_nanousd", "timeout_ms"}
+ *
+ * Without a team file "team" and "hash" are null, and "model" was asked.
  *
  * The team file itself is not kept: it may have headers and variables that are nobody's business.
  * Nor need it be the same: what matters is whether requests are, and those say where they differ.
  */
+#include "cli/recording.h"
 #include "cli/run.h"
 #include "cli/verbs.h"
 
@@ -45,15 +48,16 @@ static void add_number(agt_value_builder *builder, const char *key, int64_t numb
     agt_value_builder_int64(builder, number);
 }
 
-agt_status cli_recording_describe(const cli_arguments *arguments, const agt_value *document,
-                                  const char *input, agt_value **ret_about, uint64_t *ret_seed)
+agt_status cli_recording_describe(const cli_arguments *arguments, const cli_question *question,
+                                  const agt_value *document, const char *input,
+                                  agt_value **ret_about, uint64_t *ret_seed)
 {
-    char hash[HASH_TEXT_BYTES];
+    char hash[HASH_TEXT_BYTES] = "";
     agt_value_builder *builder = NULL;
     const agt_random *random = agt_random_get_system();
     uint64_t seed = 0;
     agt_status status = random->fill(random->ctx, &seed, sizeof(seed));
-    if (status == AGT_OK) {
+    if (status == AGT_OK && document != NULL) {
         status = write_hash(document, hash);
     }
     if (status == AGT_OK) {
@@ -62,13 +66,15 @@ agt_status cli_recording_describe(const cli_arguments *arguments, const agt_valu
     if (status != AGT_OK) {
         return status;
     }
-    char *path = realpath(arguments->operands[0], NULL);
+    char *path = question->team != NULL ? realpath(question->team, NULL) : NULL;
     agt_value_builder_begin_object(builder);
     add_text(builder, "command", "run");
-    add_text(builder, "team", path != NULL ? path : arguments->operands[0]);
-    add_text(builder, "hash", hash);
+    add_text(builder, "team", path != NULL ? path : question->team);
+    add_text(builder, "hash", document != NULL ? hash : NULL);
     add_text(builder, "input", input);
-    add_text(builder, "model", arguments->text[CLI_OPT_MODEL]);
+    add_text(builder, "model", question->model);
+    add_text(builder, "base_url", question->base_url);
+    add_text(builder, "system", arguments->text[CLI_OPT_SYSTEM]);
     add_number(builder, "parallel", arguments->number[CLI_OPT_PARALLEL]);
     add_number(builder, "budget_nanousd", arguments->number[CLI_OPT_BUDGET]);
     add_number(builder, "timeout_ms", arguments->number[CLI_OPT_TIMEOUT]);
@@ -103,25 +109,28 @@ void cli_recording_compare(const agt_value *about, const char *path, const agt_v
 static cli_exit replay(const cli_arguments *arguments, const agt_value *head)
 {
     const agt_value *about = agt_value_get_member(head, "about");
-    const char *team =
-        arguments->operand_count > 1 ? arguments->operands[1] : text_of(about, "team");
+    cli_question question = {.model = text_of(about, "model"),
+                             .base_url = text_of(about, "base_url")};
     const char *input = text_of(about, "input"), *command = text_of(about, "command");
     uint64_t seed = 0;
-    if (team == NULL || input == NULL || command == NULL || strcmp(command, "run") != 0 ||
+    question.team = arguments->operand_count > 1 ? arguments->operands[1] : text_of(about, "team");
+    bool has_model = question.model != NULL && strchr(question.model, '/') != NULL;
+    if ((question.team == NULL && !has_model) || input == NULL || command == NULL ||
+        strcmp(command, "run") != 0 ||
         agt_value_get_uint64(agt_value_get_member(head, "seed"), &seed) != AGT_OK) {
         cli_complain("%s was not recorded by 'agent run --record'", arguments->operands[0]);
         return CLI_CONFIG;
     }
     /* As the command line was then; how it is told is said by the one of today. */
     cli_arguments then = *arguments;
-    then.operands[0] = team;
-    then.operand_count = 1;
     then.text[CLI_OPT_NO_STORE] = "";
-    then.text[CLI_OPT_MODEL] = text_of(about, "model");
+    then.text[CLI_OPT_SYSTEM] = text_of(about, "system");
     then.number[CLI_OPT_PARALLEL] = number_of(about, "parallel");
     then.number[CLI_OPT_BUDGET] = number_of(about, "budget_nanousd");
     then.number[CLI_OPT_TIMEOUT] = number_of(about, "timeout_ms");
-    return cli_run_again(&then, arguments->operands[0], about, seed, input);
+    cli_speaker speaker = {
+        .replay = arguments->operands[0], .seed = seed, .about = agt_value_ref(about)};
+    return cli_run_again(&then, &question, &speaker, input);
 }
 
 cli_exit cli_replay(const cli_arguments *arguments)

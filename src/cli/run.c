@@ -1,15 +1,15 @@
 /*
- * agent run: one run of a team.
+ * agent run: one run of a team, or of one model.
  *
- * The main thread waits for three things at once: events of the run (to draw and print), the end of
- * the run, and signals. A first SIGINT or SIGTERM cancels the run, which ends soon with what it
- * has; a second one ends the process at once. The library's own threads never see a signal.
+ * The main thread waits for four things at once: spans of the run (to draw and print), what the
+ * agent says, the end of the run, and signals. A first SIGINT or SIGTERM cancels the run, which
+ * ends soon with what it has; a second one ends the process at once. The library's own threads
+ * never see a signal.
  */
 #include "cli/run.h"
-#include "base/utf8.h"
-#include "cli/place.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
+#include "cli/speaker.h"
 #include "cli/verbs.h"
 
 #include <errno.h>
@@ -18,11 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    INPUT_BYTES_MAX = 8 * 1024 * 1024,
     FRAME_MS = 100, /* between two drawings */
     SLICE_MS = 20,  /* of virtual time */
     CLOSE_MS = 10 * 1000
@@ -36,215 +34,19 @@ static const char replay_banner[] = "replay: no model and no tool is called, not
 typedef struct runner {
     const cli_arguments *arguments;
     cli_terminal terminal; /* standard error */
-    agt_runtime *runtime;
-    agt_team *team;
+    cli_speaker speaker;
     agt_cancel *cancel;
-    agt_session *session; /* NULL = none */
-    const char *replay;   /* the recording; NULL = a real run */
-    uint64_t seed;        /* of a recording */
-    agt_value *about;     /* what a recording shall know */
-    cli_events *events;
+    cli_events *events;     /* spans                                                         */
+    agt_events *told;       /* what the agent says; NULL = only its answer is shown          */
     cli_progress *progress; /* NULL = not shown */
-    int signals;            /* descriptors; -1 = none */
+    cli_stream stream;
+    int signals; /* descriptors; -1 = none */
     int done;
     int signal; /* that came first; 0 = none */
     cli_result result;
 } runner;
 
-/* ---- input -------------------------------------------------------------------------------- */
-
-/* Whether something is piped in: a pipe, a socket or a file, not a terminal and not /dev/null. */
-static bool is_piped(void)
-{
-    struct stat about;
-    return fstat(STDIN_FILENO, &about) == 0 &&
-           (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode) || S_ISREG(about.st_mode));
-}
-
-static char *fail_input(cli_exit *ret_code)
-{
-    char text[128];
-    *ret_code = CLI_USAGE;
-    if (errno == EFBIG) {
-        cli_complain("found more than %d MiB on standard input, expected less",
-                     INPUT_BYTES_MAX / (1024 * 1024));
-    } else if (errno == 0) {
-        *ret_code = cli_fail_memory();
-    } else {
-        cli_complain("cannot read standard input: %s", strerror_r(errno, text, sizeof(text)));
-    }
-    return NULL;
-}
-
-/* @input, an empty line, @piped. */
-static char *join(const char *input, char *piped, size_t size, cli_exit *ret_code)
-{
-    size_t length = strlen(input);
-    char *both = malloc(length + 2 + size + 1);
-    if (both == NULL) {
-        *ret_code = cli_fail_memory();
-    } else {
-        memcpy(both, input, length);
-        memcpy(both + length, "\n\n", 2);
-        memcpy(both + length + 2, piped, size + 1);
-    }
-    free(piped);
-    return both;
-}
-
-static char *read_input(const cli_arguments *arguments, cli_exit *ret_code)
-{
-    const char *input = arguments->operand_count > 1 ? arguments->operands[1] : NULL;
-    bool is_dash = input != NULL && strcmp(input, "-") == 0;
-    size_t size = 0;
-    char *piped = NULL;
-    if (is_dash || is_piped()) {
-        piped = cli_read_all(STDIN_FILENO, INPUT_BYTES_MAX, &size);
-        if (piped == NULL) {
-            return fail_input(ret_code);
-        }
-        if (memchr(piped, '\0', size) != NULL) {
-            cli_complain("found a NUL byte on standard input, expected text");
-            free(piped);
-            *ret_code = CLI_USAGE;
-            return NULL;
-        }
-    }
-    if (input != NULL && !is_dash && size > 0) {
-        return join(input, piped, size, ret_code);
-    }
-    if (input != NULL && !is_dash) {
-        free(piped);
-        piped = strdup(input);
-        *ret_code = piped != NULL ? CLI_OK : cli_fail_memory();
-        return piped;
-    }
-    if (size == 0) {
-        cli_complain("found no input, expected INPUT or something on standard input");
-        free(piped);
-        *ret_code = CLI_USAGE;
-        return NULL;
-    }
-    return piped;
-}
-
-char *cli_read_input(const cli_arguments *arguments, cli_exit *ret_code)
-{
-    char *input = read_input(arguments, ret_code);
-    if (input != NULL && !agt__utf8_is_valid(input, strlen(input))) {
-        cli_complain("found an input that is not UTF-8, expected text");
-        free(input);
-        input = NULL;
-        *ret_code = CLI_USAGE;
-    }
-    return input;
-}
-
 /* ---- before the run ----------------------------------------------------------------------- */
-
-static void on_team_error(void *user_data, const agt_error *error)
-{
-    size_t *count = user_data;
-    /* The first one is told with the result. */
-    if ((*count)++ > 0) {
-        cli_complain("%s", error->message);
-    }
-}
-
-static cli_exit open_runtime(runner *self, const agt_value *prices)
-{
-    char store[CLI_PATH_BYTES], helper[CLI_PATH_BYTES];
-    agt_runtime_config config =
-        AGT_CONFIG(agt_runtime_config, .service_name = "agent", .prices = prices);
-    config.helper_path = cli_find_helper(helper);
-    if (!cli_has(self->arguments, CLI_OPT_NO_STORE)) {
-        cli_exit code = cli_find_store(self->arguments, true, store);
-        if (code != CLI_OK) {
-            return code;
-        }
-        config.store_path = store;
-    }
-    config.simulated = self->replay != NULL;
-    config.seed = self->seed;
-    agt_status status = agt_runtime_new(&config, &self->runtime, &self->result.error);
-    if (status == AGT_OK && self->replay != NULL) {
-        status = agt_replay_start(self->runtime, self->replay, &self->result.error);
-    }
-    return status == AGT_OK ? CLI_OK : CLI_CONFIG;
-}
-
-/* Everything is there that is needed for the run: record it, if that was asked for. */
-static cli_exit open_recording(runner *self)
-{
-    const char *path = self->arguments->text[CLI_OPT_RECORD];
-    agt_recording_config config = AGT_CONFIG(agt_recording_config, .about = self->about,
-                                             .overwrite = cli_has(self->arguments, CLI_OPT_FORCE));
-    if (path == NULL) {
-        return CLI_OK;
-    }
-    agt_status status = agt_recording_start(self->runtime, path, &config, &self->result.error);
-    return status == AGT_OK ? CLI_OK : CLI_CONFIG;
-}
-
-/* The conversation to go on with, if one was asked for. */
-static cli_exit open_session(runner *self)
-{
-    const cli_arguments *arguments = self->arguments;
-    bool is_last = cli_has(arguments, CLI_OPT_CONTINUE);
-    if (!is_last && !cli_has(arguments, CLI_OPT_SESSION)) {
-        return CLI_OK;
-    }
-    agt_session_config config =
-        AGT_CONFIG(agt_session_config, .name = is_last ? "last" : arguments->text[CLI_OPT_SESSION],
-                   .existing = is_last);
-    agt_status status =
-        agt_session_new(self->runtime, &config, &self->session, &self->result.error);
-    if (status == AGT_E_NOT_FOUND) {
-        cli_complain("there is no conversation to go on with: begin one with --session NAME");
-        self->result.error.status = AGT_OK;
-    }
-    self->result.session = self->session;
-    return status == AGT_OK ? CLI_OK : CLI_CONFIG;
-}
-
-/* Everything up to the start: what fails here was never run. */
-static cli_exit prepare(runner *self, const char *input)
-{
-    const char *path = self->arguments->operands[0];
-    agt_value *document = NULL, *prices = NULL;
-    size_t errors = 0;
-    if (agt_team_check(NULL, path, NULL, on_team_error, &errors, &document, &self->result.error) !=
-        AGT_OK) {
-        return CLI_CONFIG;
-    }
-    agt_status status = agt_team_get_pricing(NULL, document, &prices);
-    if (status == AGT_OK && cli_has(self->arguments, CLI_OPT_RECORD)) {
-        status =
-            cli_recording_describe(self->arguments, document, input, &self->about, &self->seed);
-    } else if (status == AGT_OK && self->replay != NULL) {
-        cli_recording_compare(self->about, path, document);
-    }
-    agt_value_unref(document);
-    if (status != AGT_OK) {
-        agt_value_unref(prices);
-        return cli_fail_memory();
-    }
-    cli_exit code = open_runtime(self, prices);
-    agt_value_unref(prices);
-    if (code != CLI_OK) {
-        return code;
-    }
-    agt_team_config config =
-        AGT_CONFIG(agt_team_config, .model = self->arguments->text[CLI_OPT_MODEL]);
-    config.parallel_max = (uint32_t)self->arguments->number[CLI_OPT_PARALLEL];
-    config.budget_nanousd = self->arguments->number[CLI_OPT_BUDGET];
-    if (agt_team_load(self->runtime, path, &config, &self->team, &self->result.error) != AGT_OK) {
-        return CLI_CONFIG;
-    }
-    self->result.team = self->team;
-    code = open_session(self);
-    return code == CLI_OK ? open_recording(self) : code;
-}
 
 /* Watch the run, if anybody wants to see it. */
 static cli_exit open_display(runner *self, uint64_t now_ns)
@@ -255,12 +57,13 @@ static cli_exit open_display(runner *self, uint64_t now_ns)
     if (!is_shown && !cli_has(arguments, CLI_OPT_JSONL)) {
         return CLI_OK;
     }
-    self->events = cli_events_new(agt_runtime_get_clock(self->runtime));
+    self->events = cli_events_new(agt_runtime_get_clock(self->speaker.runtime));
     if (self->events == NULL) {
         return cli_fail_memory();
     }
     agt_span_listener listener = cli_events_get_listener(self->events);
-    if (agt_tracer_add_listener(agt_runtime_get_tracer(self->runtime), &listener) != AGT_OK) {
+    if (agt_tracer_add_listener(agt_runtime_get_tracer(self->speaker.runtime), &listener) !=
+        AGT_OK) {
         return cli_fail_memory();
     }
     if (is_shown) {
@@ -282,7 +85,7 @@ static uint64_t now_ns(void)
 /* For what is told of the run: a recording has a time of its own. */
 static uint64_t run_ns(const runner *self)
 {
-    const agt_clock *clock = agt_runtime_get_clock(self->runtime);
+    const agt_clock *clock = agt_runtime_get_clock(self->speaker.runtime);
     return clock->get_monotonic_ns(clock->ctx);
 }
 
@@ -313,6 +116,20 @@ static void take_events(runner *self)
     }
 }
 
+/* Show what the agent says; on a terminal it takes the place of the live lines. */
+static void take_told(runner *self)
+{
+    agt_event *event = NULL;
+    while (self->told != NULL && agt_events_next(self->told, 0, &event) == AGT_OK) {
+        bool is_text = agt_event_get_kind(event) == AGT_EVENT_TEXT;
+        if (is_text && self->stream.is_terminal && self->progress != NULL) {
+            cli_progress_clear(self->progress);
+        }
+        cli_stream_take(&self->stream, event);
+        agt_event_unref(event);
+    }
+}
+
 /* A first signal asks the run to end; a second one ends everything. */
 static void take_signal(runner *self)
 {
@@ -322,6 +139,9 @@ static void take_signal(runner *self)
     }
     if (self->progress != NULL) {
         cli_progress_clear(self->progress);
+    }
+    if (self->stream.is_terminal && self->stream.is_speaking) {
+        (void)fputc('\n', stderr);
     }
     if (self->signal != 0) {
         _exit((int)cli_signals_exit_of(signal));
@@ -333,6 +153,12 @@ static void take_signal(runner *self)
     }
 }
 
+static int get_told_file(runner *self)
+{
+    int file = -1;
+    return self->told != NULL && agt_events_get_fd(self->told, &file, NULL) == AGT_OK ? file : -1;
+}
+
 /* Wait until the task is done, showing what goes on meanwhile. */
 static void watch(runner *self)
 {
@@ -340,16 +166,18 @@ static void watch(runner *self)
         {.fd = self->done, .events = POLLIN},
         {.fd = self->signals, .events = POLLIN},
         {.fd = self->events != NULL ? cli_events_get_file(self->events) : -1, .events = POLLIN},
+        {.fd = get_told_file(self), .events = POLLIN},
     };
     bool is_live = self->progress != NULL && self->terminal.can_move;
     uint64_t drawn_ns = now_ns(); /* what is over at once is not worth a flicker */
     for (;;) {
-        if (is_live && now_ns() - drawn_ns >= FRAME_MS * UINT64_C(1000000)) {
+        bool is_busy = self->stream.is_terminal && self->stream.is_speaking;
+        if (is_live && !is_busy && now_ns() - drawn_ns >= FRAME_MS * UINT64_C(1000000)) {
             drawn_ns = now_ns();
             cli_terminal_measure(&self->terminal);
             cli_progress_draw(self->progress, drawn_ns);
         }
-        int count = poll(files, 3, is_live ? FRAME_MS : -1);
+        int count = poll(files, 4, is_live ? FRAME_MS : -1);
         if (count < 0 && errno != EINTR) {
             return;
         }
@@ -357,8 +185,10 @@ static void watch(runner *self)
             take_signal(self);
         }
         take_events(self);
+        take_told(self);
         if (count > 0 && (files[0].revents & POLLIN) != 0) {
             take_events(self);
+            take_told(self);
             return;
         }
     }
@@ -390,46 +220,60 @@ static void pump(runner *self, agt_task *task)
 {
     while (agt_task_wait(task, SLICE_MS) == AGT_E_TIMEOUT) {
         take_events(self);
+        take_told(self);
     }
     take_events(self);
+    take_told(self);
 }
 
 /* Whether the recording is complete, or happened again. */
 static cli_exit finish_recording(runner *self, cli_exit code)
 {
     agt_error error = {0};
-    if (self->replay != NULL && agt_replay_finish(self->runtime, &error) != AGT_OK) {
+    if (self->speaker.replay != NULL &&
+        agt_replay_finish(self->speaker.runtime, &error) != AGT_OK) {
         self->result.error = error;
         return CLI_FAILED;
     }
     if (cli_has(self->arguments, CLI_OPT_RECORD) &&
-        agt_recording_finish(self->runtime, &error) != AGT_OK) {
+        agt_recording_finish(self->speaker.runtime, &error) != AGT_OK) {
         cli_complain("%s", error.message);
         return code != CLI_OK ? code : CLI_PARTIAL;
     }
     return code;
 }
 
-static cli_exit run_team(runner *self, const char *input)
+/* Whether the answer is shown as it is written: not where something else is printed, nor into a
+ * pipe what a team says before it has come to its answer. */
+static bool is_streamed(const runner *self)
 {
-    agt_call_options options =
-        AGT_CONFIG(agt_call_options, .cancel = self->cancel, .session = self->session);
+    const cli_arguments *arguments = self->arguments;
+    return !cli_has(arguments, CLI_OPT_JSON) && !cli_has(arguments, CLI_OPT_JSONL) &&
+           !self->speaker.is_typed && (self->stream.is_terminal || self->speaker.team == NULL);
+}
+
+static cli_exit ask(runner *self, const char *input)
+{
+    agt_call_options options = AGT_CONFIG(agt_call_options, .cancel = self->cancel);
     options.deadline_ms = (uint32_t)self->arguments->number[CLI_OPT_TIMEOUT];
     agt_task *task = NULL;
     uint64_t start_ns = run_ns(self);
-    agt_status status = agt_team_run_start(self->team, input, &options, &task, &self->result.error);
+    bool streams = is_streamed(self);
+    agt_status status = cli_speaker_ask(&self->speaker, input, &options,
+                                        streams ? &self->told : NULL, &task, &self->result.error);
     if (status != AGT_OK) {
         return cli_exit_of(status);
     }
+    self->result.stream = streams ? &self->stream : NULL;
     cli_exit code = CLI_FAILED;
-    if (self->replay != NULL) {
+    if (self->speaker.replay != NULL) {
         pump(self, task);
         code = take_reply(self, task);
     } else if (agt_task_on_done(task, on_done, self) == AGT_OK) {
         watch(self);
         code = take_reply(self, task);
     }
-    const agt_clock *clock = agt_runtime_get_clock(self->runtime);
+    const agt_clock *clock = agt_runtime_get_clock(self->speaker.runtime);
     self->result.duration_ns = run_ns(self) - start_ns;
     self->result.end_unix_ns = clock->get_unix_ns(clock->ctx);
     code = finish_recording(self, code);
@@ -440,28 +284,29 @@ static cli_exit run_team(runner *self, const char *input)
     return code;
 }
 
-/* With a team that is loaded: open what a run needs, and run. */
+/* With somebody to ask: open what a run needs, and run. */
 static cli_exit start(runner *self, const char *input)
 {
-    const agt_clock *clock = agt_runtime_get_clock(self->runtime);
+    const agt_clock *clock = agt_runtime_get_clock(self->speaker.runtime);
     cli_exit code = open_display(self, now_ns());
     if (code != CLI_OK) {
         return code;
     }
     self->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (self->done < 0 || agt_cancel_new(self->runtime, &self->cancel) != AGT_OK) {
+    if (self->done < 0 || agt_cancel_new(self->speaker.runtime, &self->cancel) != AGT_OK) {
         return cli_fail_memory();
     }
-    if (self->replay != NULL && !cli_has(self->arguments, CLI_OPT_QUIET)) {
+    if (self->speaker.replay != NULL && !cli_has(self->arguments, CLI_OPT_QUIET)) {
         (void)fprintf(stderr, "%s\n", replay_banner);
-    } else if (agt_team_is_simulated(self->team) && !cli_has(self->arguments, CLI_OPT_QUIET)) {
+    } else if (self->speaker.is_simulated && !cli_has(self->arguments, CLI_OPT_QUIET)) {
         (void)fprintf(stderr, "%s\n", banner);
     }
     if (cli_has(self->arguments, CLI_OPT_JSONL)) {
         self->result.events = 1;
-        cli_event_print_start(self->team, clock->get_unix_ns(clock->ctx));
+        cli_event_print_start(self->speaker.name, self->speaker.is_simulated,
+                              clock->get_unix_ns(clock->ctx));
     }
-    code = run_team(self, input);
+    code = ask(self, input);
     self->result.events_dropped = self->events != NULL ? cli_events_get_dropped(self->events) : 0;
     return code;
 }
@@ -474,13 +319,15 @@ static void close_runtime(runner *self)
     agt_error error = {0};
     cli_signals_close(self->signals);
     self->signals = -1;
-    if (self->session != NULL && agt_session_get_status(self->session, &error) != AGT_OK) {
+    if (self->speaker.session != NULL &&
+        agt_session_get_status(self->speaker.session, &error) != AGT_OK) {
         cli_complain("the conversation could not be kept: %s", error.message);
         if (self->result.exit_code == CLI_OK) {
             self->result.exit_code = CLI_PARTIAL;
         }
     }
-    if (self->runtime != NULL && agt_runtime_close(self->runtime, CLOSE_MS, &error) != AGT_OK) {
+    if (self->speaker.runtime != NULL &&
+        agt_runtime_close(self->speaker.runtime, CLOSE_MS, &error) != AGT_OK) {
         cli_complain("%s", error.message);
         if (self->result.exit_code == CLI_OK) {
             self->result.exit_code = CLI_PARTIAL;
@@ -501,11 +348,9 @@ static cli_exit finish(runner *self)
         close_runtime(self);
     }
     agt_reply_unref(self->result.reply);
-    agt_session_unref(self->session);
-    agt_team_free(self->team);
+    agt_events_free(self->told);
     agt_cancel_unref(self->cancel);
-    agt_runtime_free(self->runtime);
-    agt_value_unref(self->about);
+    cli_speaker_free(&self->speaker);
     cli_progress_free(self->progress);
     cli_events_free(self->events);
     if (self->done >= 0) {
@@ -538,6 +383,22 @@ static bool check_session(const cli_arguments *arguments)
     return true;
 }
 
+/* Everything, once it is known what is asked. */
+static cli_exit run(runner *self, const cli_question *question, const char *input)
+{
+    cli_stream_init(&self->stream);
+    cli_exit code =
+        cli_speaker_open(&self->speaker, self->arguments, question, input, &self->result.error);
+    self->result.team = self->speaker.name;
+    self->result.is_simulated = self->speaker.is_simulated;
+    self->result.session = self->speaker.session;
+    if (code == CLI_OK) {
+        code = start(self, input);
+    }
+    self->result.exit_code = code;
+    return finish(self);
+}
+
 cli_exit cli_run(const cli_arguments *arguments)
 {
     runner self = {.arguments = arguments, .signals = -1, .done = -1};
@@ -550,34 +411,29 @@ cli_exit cli_run(const cli_arguments *arguments)
     if (!check_session(arguments)) {
         return CLI_USAGE;
     }
-    char *input = cli_read_input(arguments, &code);
+    cli_question question;
+    code = cli_question_read(&question, arguments, true);
+    char *input = code == CLI_OK ? cli_question_get_input(&question, &code) : NULL;
     if (input == NULL) {
+        cli_question_deinit(&question);
         return code;
     }
     self.signals = cli_signals_open();
     if (self.signals < 0) {
+        cli_question_deinit(&question);
         free(input);
         return CLI_FAILED;
     }
-    code = prepare(&self, input);
-    if (code == CLI_OK) {
-        code = start(&self, input);
-    }
+    code = run(&self, &question, input);
     free(input);
-    self.result.exit_code = code;
-    return finish(&self);
+    cli_question_deinit(&question);
+    return code;
 }
 
-cli_exit cli_run_again(const cli_arguments *arguments, const char *path, const agt_value *about,
-                       uint64_t seed, const char *input)
+cli_exit cli_run_again(const cli_arguments *arguments, const cli_question *question,
+                       const cli_speaker *speaker, const char *input)
 {
-    runner self = {.arguments = arguments, .signals = -1, .done = -1, .replay = path, .seed = seed};
+    runner self = {.arguments = arguments, .signals = -1, .done = -1, .speaker = *speaker};
     cli_terminal_init(&self.terminal, stderr, (cli_color)arguments->number[CLI_OPT_COLOR]);
-    self.about = agt_value_ref(about);
-    cli_exit code = prepare(&self, input);
-    if (code == CLI_OK) {
-        code = start(&self, input);
-    }
-    self.result.exit_code = code;
-    return finish(&self);
+    return run(&self, question, input);
 }

@@ -2,15 +2,18 @@
 #ifndef AGT_CLI_RUN_H
 #define AGT_CLI_RUN_H
 
-#include "agent_sdk/team.h"
+#include "agent_sdk/agents.h"
 #include "cli/events.h"
-#include "cli/options.h"
+#include "cli/speaker.h"
+#include "cli/stream.h"
 #include "cli/terminal.h"
 
 /* The end of a run. */
 typedef struct cli_result {
-    const agt_team *team;       /* NULL = it could not be loaded                                */
-    agt_reply *reply;           /* NULL = there was no run                                      */
+    const char *team; /* its name; NULL = none, or it could not be loaded             */
+    bool is_simulated;
+    cli_stream *stream; /* where the answer was shown as it came; NULL = nowhere yet            */
+    agt_reply *reply;   /* NULL = there was no run                                      */
     const agt_session *session; /* NULL = none                                            */
     agt_error error;            /* status 0: the answer is complete                             */
     uint64_t duration_ns;
@@ -28,21 +31,10 @@ cli_exit cli_result_print(const cli_result *result, const cli_arguments *argumen
 void cli_event_print(const cli_event *event, uint64_t seq);
 
 /** Print the first event of --jsonl. */
-void cli_event_print_start(const agt_team *team, uint64_t unix_ns);
+void cli_event_print_start(const char *team, bool is_simulated, uint64_t unix_ns);
 
-/** What a recording shall know of the run, and a seed for it. @return AGT_OK; AGT_E_NOMEM; what the
- * source of random numbers answers */
-agt_status cli_recording_describe(const cli_arguments *arguments, const agt_value *document,
-                                  const char *input, agt_value **ret_about, uint64_t *ret_seed);
-
-/** Complain if the team file @path is not what it was when it was recorded. */
-void cli_recording_compare(const agt_value *about, const char *path, const agt_value *document);
-
-/** Run what @arguments say, as the recording @path has it. */
-cli_exit cli_run_again(const cli_arguments *arguments, const char *path, const agt_value *about,
-                       uint64_t seed, const char *input);
-
-/** The text for the lead: INPUT and what is piped in. To be freed; NULL after a complaint. */
-char *cli_read_input(const cli_arguments *arguments, cli_exit *ret_code);
+/** Run what @arguments say, as the recording of @speaker (which is taken) has it. */
+cli_exit cli_run_again(const cli_arguments *arguments, const cli_question *question,
+                       const cli_speaker *speaker, const char *input);
 
 #endif

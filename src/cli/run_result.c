@@ -9,7 +9,6 @@
 #include "cli/text.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static void write_usage(agt_value_builder *builder, const agt_reply *reply)
 {
@@ -74,7 +73,7 @@ static cli_exit print_json(const cli_result *result, bool is_line)
     }
     cli_json_text(builder, "schema", "agent.run/1");
     cli_json_int(builder, "exit_code", (int64_t)result->exit_code);
-    cli_json_text(builder, "team", result->team != NULL ? agt_team_get_name(result->team) : NULL);
+    cli_json_text(builder, "team", result->team);
     if (result->session != NULL) {
         const char *name = agt_session_get_name(result->session);
         agt_value_builder_key(builder, "session");
@@ -91,7 +90,7 @@ static cli_exit print_json(const cli_result *result, bool is_line)
         cli_json_text(builder, "outcome", agt_outcome_get_name(agt_reply_get_outcome(reply)));
         cli_json_text(builder, "output", agt_reply_get_text(reply));
         cli_json_value(builder, "value", agt_reply_get_value(reply));
-        cli_json_bool(builder, "simulated", agt_team_is_simulated(result->team));
+        cli_json_bool(builder, "simulated", result->is_simulated);
         cli_json_count(builder, "duration_ms", result->duration_ns / 1000000);
         cli_json_int(builder, "steps", agt_reply_get_steps(reply));
         cli_json_int(builder, "tool_calls", agt_reply_get_tool_calls(reply));
@@ -106,26 +105,16 @@ static cli_exit print_json(const cli_result *result, bool is_line)
     return code != CLI_OK ? code : result->exit_code;
 }
 
-/* The answer as text; what could move the cursor of a terminal is made visible there. */
-static cli_exit print_answer(const agt_reply *reply)
+/* The answer as text, or what of it was not shown yet. */
+static cli_exit print_answer(const cli_result *result)
 {
-    const agt_value *value = agt_reply_get_value(reply);
-    const char *text = agt_reply_get_text(reply);
+    const agt_value *value = agt_reply_get_value(result->reply);
+    cli_stream stream;
     if (value != NULL) {
         return cli_print_json(value, true);
     }
-    size_t length = strlen(text);
-    if (length == 0) {
-        return CLI_OK;
-    }
-    if (isatty(STDOUT_FILENO)) {
-        cli_write_clean(stdout, text, length, CLI_CLEAN_TEXT);
-    } else {
-        (void)fwrite(text, 1, length, stdout);
-    }
-    if (text[length - 1] != '\n') {
-        (void)fputc('\n', stdout);
-    }
+    cli_stream_init(&stream);
+    cli_stream_finish(result->stream != NULL ? result->stream : &stream, result->reply);
     return CLI_OK;
 }
 
@@ -170,7 +159,7 @@ cli_exit cli_result_print(const cli_result *result, const cli_arguments *argumen
     if (is_json || is_lines) {
         code = print_json(result, is_lines);
     } else if (result->reply != NULL) {
-        cli_exit printed = print_answer(result->reply);
+        cli_exit printed = print_answer(result);
         code = printed != CLI_OK ? printed : code;
     }
     (void)fflush(stdout);
@@ -185,7 +174,7 @@ cli_exit cli_result_print(const cli_result *result, const cli_arguments *argumen
 
 /* ---- events ------------------------------------------------------------------------------- */
 
-void cli_event_print_start(const agt_team *team, uint64_t unix_ns)
+void cli_event_print_start(const char *team, bool is_simulated, uint64_t unix_ns)
 {
     agt_value_builder *builder = NULL;
     if (agt_value_builder_new(NULL, &builder) != AGT_OK) {
@@ -193,8 +182,8 @@ void cli_event_print_start(const agt_team *team, uint64_t unix_ns)
     }
     write_head(builder, 1, unix_ns, "run.start");
     cli_json_text(builder, "schema", "agent.run/1");
-    cli_json_text(builder, "team", agt_team_get_name(team));
-    cli_json_bool(builder, "simulated", agt_team_is_simulated(team));
+    cli_json_text(builder, "team", team);
+    cli_json_bool(builder, "simulated", is_simulated);
     agt_value_builder_end(builder);
     (void)cli_json_print(builder, false);
     (void)fflush(stdout);

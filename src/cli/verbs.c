@@ -15,14 +15,22 @@ static const cli_option options[CLI_OPT_COUNT] = {
     [CLI_OPT_JSONL] = {"jsonl", 0, CLI_KIND_FLAG, NULL, NULL, NULL,
                        "Print one JSON object a line for each event while the team works; the last "
                        "one is what --json prints."},
-    [CLI_OPT_PARALLEL] = {"parallel", 'p', CLI_KIND_COUNT, "N", NULL, "AGENT_PARALLEL",
+    [CLI_OPT_PARALLEL] = {"parallel", 'j', CLI_KIND_COUNT, "N", NULL, "AGENT_PARALLEL",
                           "Run at most N calls at a time."},
     [CLI_OPT_BUDGET] = {"budget", 'b', CLI_KIND_MONEY, "USD", NULL, "AGENT_BUDGET",
                         "Spend at most that much: a call that could exceed it is not made."},
     [CLI_OPT_TIMEOUT] = {"timeout", 't', CLI_KIND_DURATION, "DURATION", NULL, "AGENT_TIMEOUT",
                          "Stop after that time: 250ms, 5s, 2m, 1h."},
-    [CLI_OPT_MODEL] = {"model", 'm', CLI_KIND_TEXT, "NAME", NULL, "AGENT_MODEL",
-                       "Use this model of the team file for all agents."},
+    [CLI_OPT_MODEL] = {"model", 'm', CLI_KIND_TEXT, "MODEL", NULL, "AGENT_MODEL",
+                       "The model for all agents: PROVIDER/NAME, such as openai/gpt-5, or the name "
+                       "of one in the team file. The variable, if it is PROVIDER/NAME, only counts "
+                       "where no team file says which."},
+    [CLI_OPT_PROMPT] = {"prompt", 'p', CLI_KIND_TEXT, "TEXT", NULL, NULL,
+                        "What to do with what is piped in."},
+    [CLI_OPT_SYSTEM] = {"system", 0, CLI_KIND_TEXT, "TEXT", NULL, NULL,
+                        "The instructions of the model, without a team file."},
+    [CLI_OPT_BASE_URL] = {"base-url", 0, CLI_KIND_TEXT, "URL", NULL, NULL,
+                          "Where the server of --model PROVIDER/NAME is."},
     [CLI_OPT_STORE] = {"store", 's', CLI_KIND_FILE, "FILE", NULL, "AGENT_STORE",
                        "Keep and read runs, traces and costs in FILE, not in "
                        "$XDG_DATA_HOME/agent/agent.db."},
@@ -61,9 +69,10 @@ static const cli_option_id common_options[] = {CLI_OPT_COLOR, CLI_OPT_QUIET, CLI
                                                CLI_OPT_VERSION};
 
 static const cli_option_id run_options[] = {
-    CLI_OPT_JSON,     CLI_OPT_JSONL,  CLI_OPT_PARALLEL, CLI_OPT_BUDGET,      CLI_OPT_TIMEOUT,
-    CLI_OPT_MODEL,    CLI_OPT_STORE,  CLI_OPT_NO_STORE, CLI_OPT_NO_PROGRESS, CLI_OPT_SESSION,
-    CLI_OPT_CONTINUE, CLI_OPT_RECORD, CLI_OPT_FORCE};
+    CLI_OPT_MODEL,    CLI_OPT_PROMPT,  CLI_OPT_SYSTEM,   CLI_OPT_BASE_URL,
+    CLI_OPT_JSON,     CLI_OPT_JSONL,   CLI_OPT_BUDGET,   CLI_OPT_TIMEOUT,
+    CLI_OPT_PARALLEL, CLI_OPT_SESSION, CLI_OPT_CONTINUE, CLI_OPT_STORE,
+    CLI_OPT_NO_STORE, CLI_OPT_RECORD,  CLI_OPT_FORCE,    CLI_OPT_NO_PROGRESS};
 static const cli_option_id replay_options[] = {CLI_OPT_JSON, CLI_OPT_JSONL, CLI_OPT_NO_PROGRESS};
 static const cli_option_id list_options[] = {CLI_OPT_JSON, CLI_OPT_STORE, CLI_OPT_LIMIT};
 static const cli_option_id show_options[] = {CLI_OPT_JSON, CLI_OPT_STORE};
@@ -74,19 +83,25 @@ static const cli_option_id json_options[] = {CLI_OPT_JSON};
 static const cli_option_id help_options[] = {CLI_OPT_MAN};
 
 static const cli_verb verbs[] = {
-    {"run", "TEAM [INPUT]", "Have a team answer",
+    {"run", "[TEAM] [INPUT]", "Have a team, or a model, answer",
      "Reads the team file TEAM (YAML or JSON), gives INPUT to its lead and prints the answer. "
+     "Without a team file it asks one model:\n"
+     "    git diff | agent run -m openai/gpt-5 -p \"Review it.\"\n"
+     "Which model that is say --model, AGENT_MODEL, or the line \"model: PROVIDER/NAME\" in "
+     "$XDG_CONFIG_HOME/agent/config.yaml; 'agent models' lists them. A single operand is a team "
+     "file if there is a file of that name, or if it ends in .yaml, .yml or .json.\n"
      "INPUT \"-\" is standard input; what is piped into the command is appended to any other "
-     "INPUT.\n"
-     "Standard output carries the answer and nothing else. What is going on is shown on standard "
-     "error: live on a terminal, as plain lines otherwise.\n"
+     "INPUT, or to the text of --prompt, which stands for it.\n"
+     "With --session or --continue the answer goes on with what was said in earlier runs.\n"
+     "Standard output carries the answer and nothing else: as it is written, on a terminal and "
+     "where a model answers without a team. What is going on is shown on standard error: live on "
+     "a terminal, as plain lines otherwise.\n"
      "What is said on the command line counts before the environment, that before the file.",
-     run_options, COUNT(run_options), 1, 2, true, cli_run},
+     run_options, COUNT(run_options), 0, 2, true, cli_run},
     {"replay", "FILE [TEAM]", "Run again what was recorded",
-     "Runs the team again as 'agent run --record FILE' recorded it: with the same input and "
-     "options, "
-     "and with the recorded answers instead of models and tools, which are not called. What is "
-     "printed is what was printed then, also by --jsonl.\n"
+     "Runs the team, or model, again as 'agent run --record FILE' recorded it: with the same input "
+     "and options, and with the recorded answers instead of models and tools, which are not called "
+     "and need no keys. What is printed is what was printed then, also by --jsonl.\n"
      "A request that is another one than then ends the run, with where it differs. TEAM is the "
      "team "
      "file, if it is not where it was.",
@@ -156,6 +171,9 @@ static const char *const exit_codes[][2] = {
 static const char *const variables[][2] = {
     {"AGENT_PARALLEL, AGENT_BUDGET, AGENT_TIMEOUT, AGENT_MODEL, AGENT_STORE",
      "What the options of these names say, if they are not given."},
+    {"OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY ...",
+     "Keys of providers; 'agent models' names the variable of each, and says whether it is set. "
+     "OPENAI_BASE_URL and ANTHROPIC_BASE_URL: where their servers are."},
     {"AGENT_HELPER",
      "The program that supervises tools, if it is neither beside the command nor where it was "
      "installed."},
@@ -166,6 +184,8 @@ static const char *const variables[][2] = {
      "counts."},
     {"http_proxy, https_proxy, no_proxy",
      "The proxy for HTTP requests, and the hosts that are reached without one."},
+    {"XDG_CONFIG_HOME", "Where the settings are: $XDG_CONFIG_HOME/agent/config.yaml; ~/.config "
+                        "without it."},
     {"NO_COLOR, CLICOLOR_FORCE, TERM, COLUMNS, CI",
      "NO_COLOR (not empty): no color. CLICOLOR_FORCE (not 0): color without a terminal. TERM=dumb: "
      "neither color nor moving lines. COLUMNS: the width. CI (not empty): no moving lines."},

@@ -79,6 +79,15 @@ static const known_provider *find_known(const char *name)
     return NULL;
 }
 
+static const char *suggest_provider(const char *name)
+{
+    const char *names[sizeof(known) / sizeof(known[0])];
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        names[i] = known[i].name;
+    }
+    return name != NULL ? agt_names_suggest(name, names, sizeof(known) / sizeof(known[0])) : NULL;
+}
+
 const char *agt_provider_get_key_variable(const char *provider)
 {
     const known_provider *who = find_known(provider);
@@ -426,6 +435,12 @@ agt_status agt_model_new_provider(agt_runtime *runtime, const agt_provider_confi
     }
     const known_provider *who = find_known(own.provider);
     if (who == NULL) {
+        const char *meant = suggest_provider(own.provider);
+        if (meant != NULL) {
+            return agt__error_set(err, AGT_E_INVALID, origin,
+                                  "there is no provider \"%.60s\"; did you mean \"%s\"?",
+                                  own.provider, meant);
+        }
         return agt__error_set(err, AGT_E_INVALID, origin,
                               "there is no provider \"%.60s\"; there are: %s",
                               own.provider != NULL ? own.provider : "", agt_provider_get_names());

@@ -133,7 +133,8 @@ class Mistakes(CommandTest):
                 (["help", "run", "x"], "agent: there is no command 'run x'"),
                 (["run", "-qx"], "agent: there is no option -x"),
                 (["run", "-é"], "agent: there is no option -é"),
-                (["run", "--"], "agent: run: found no operand, expected TEAM [INPUT]"),
+                (["run", "--"], "agent: run: found no operand, expected [TEAM] [INPUT], or "
+                                "--prompt TEXT"),
                 (["run", "--=5"], "agent: there is no option --"),
                 (["run", "t", "--timeout=0s"], "agent: --timeout: found '0s', expected a duration "
                                                "above 0, with a unit, such as 250ms, 5s, 2m or "
@@ -148,13 +149,14 @@ class Mistakes(CommandTest):
                 (["run", "t", "--timeout", "5"], "agent: --timeout: found '5', expected a duration "
                                                  "above 0, with a unit, such as 250ms, 5s, 2m or "
                                                  "1h, of at most 1193h"),
-                (["run", "t", "-p", "0"], "agent: --parallel: found '0', expected a whole number "
+                (["run", "t", "-j", "0"], "agent: --parallel: found '0', expected a whole number "
                                           "from 1 to 1000000"),
                 (["costs", "--by", "week"], "agent: --by: found 'week', expected "
                                             "agent|model|run|day"),
-                (["run"], "agent: run: found no operand, expected TEAM [INPUT]"),
+                (["run"], "agent: run: found no operand, expected [TEAM] [INPUT], or --prompt "
+                          "TEXT"),
                 (["run", "t", "two", "words"], "agent: run: found the operand 'words' too many, "
-                                               "expected TEAM [INPUT]; a text with spaces needs "
+                                               "expected [TEAM] [INPUT]; a text with spaces needs "
                                                "quotes"),
                 (["version", "x"], "agent: version: found the operand 'x' too many, expected none"),
         ]:
@@ -162,8 +164,8 @@ class Mistakes(CommandTest):
 
     def test_flags_together(self):
         team = self.team({"text": "answer"})
-        self.assertEqual(self.agent("run", team, "x", "-qp2"), ("answer\n", ""))
-        self.assertEqual(self.agent("run", "-qp", "2", team, "x"), ("answer\n", ""))
+        self.assertEqual(self.agent("run", team, "x", "-qj2"), ("answer\n", ""))
+        self.assertEqual(self.agent("run", "-qj", "2", team, "x"), ("answer\n", ""))
         self.assertEqual(self.agent("trace", "ls", "-qn1"), self.agent("trace", "ls", "-n", "1"))
 
     def test_a_variable_is_named_when_it_is_wrong(self):

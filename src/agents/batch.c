@@ -110,6 +110,12 @@ static bool is_refused(const agt__agent_run *run, const agt__planned *planned, c
                  tools);
         return true;
     }
+    if (planned->request.arguments == NULL &&
+        agt_value_get_kind(planned->request.given) == AGT_VALUE_STRING) {
+        /* What a model wrote that cannot be parsed: see llm.h. */
+        snprintf(target, size, "the arguments are not one JSON object: were they cut off?");
+        return true;
+    }
     if (planned->request.arguments == NULL) {
         snprintf(target, size, "the arguments: expected an object, found %s",
                  agt_value_kind_get_name(agt_value_get_kind(planned->request.given)));

@@ -149,16 +149,22 @@ static bool wait_for_go(agt_test_server *server)
     return may_go;
 }
 
-static bool hang(agt_test_server *server, int fd)
+/* The client has closed the connection. */
+static bool note_closed(agt_test_server *server)
 {
-    char bytes[4096];
-    while (recv(fd, bytes, sizeof(bytes), 0) > 0) {
-    }
     (void)pthread_mutex_lock(&server->lock);
     server->closed++;
     (void)pthread_cond_broadcast(&server->changed);
     (void)pthread_mutex_unlock(&server->lock);
     return false;
+}
+
+static bool hang(agt_test_server *server, int fd)
+{
+    char bytes[4096];
+    while (recv(fd, bytes, sizeof(bytes), 0) > 0) {
+    }
+    return note_closed(server);
 }
 
 /* @return false if the connection is over */
@@ -168,11 +174,12 @@ static bool play(connection *self, const agt_test_step *step)
     case AGT_TEST_READ:
         return read_request(self->server, self->fd);
     case AGT_TEST_SEND:
-        return send_all(self->fd, step->text, strlen(step->text), step->size);
+        return send_all(self->fd, step->text, strlen(step->text), step->size) ||
+               note_closed(self->server);
     case AGT_TEST_BYTES:
-        return send_all(self->fd, step->text, step->size, 0);
+        return send_all(self->fd, step->text, step->size, step->piece) || note_closed(self->server);
     case AGT_TEST_FILL:
-        return send_fill(self->fd, step->size);
+        return send_fill(self->fd, step->size) || note_closed(self->server);
     case AGT_TEST_WAIT:
         return wait_for_go(self->server);
     case AGT_TEST_HANG:

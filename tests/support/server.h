@@ -25,7 +25,7 @@ typedef enum agt_test_step_kind {
     AGT_TEST_END,   /* of the script: the connection is closed                                */
     AGT_TEST_READ,  /* read one request, head and body, and keep it                           */
     AGT_TEST_SEND,  /* send `text`, in pieces of `size` bytes if that is not 0                */
-    AGT_TEST_BYTES, /* send `size` bytes of `text`                                            */
+    AGT_TEST_BYTES, /* send `size` bytes of `text`, in pieces of `piece` bytes likewise       */
     AGT_TEST_FILL,  /* send `size` bytes of 'x'                                               */
     AGT_TEST_WAIT,  /* until agt_test_server_go() is called                                   */
     AGT_TEST_HANG,  /* until the client closes, reading what it sends                         */
@@ -37,6 +37,7 @@ typedef struct agt_test_step {
     agt_test_step_kind kind;
     const char *text;
     size_t size;
+    size_t piece;
 } agt_test_step;
 
 typedef struct agt_test_server agt_test_server;
@@ -63,7 +64,8 @@ void agt_test_server_go(agt_test_server *server);
  * valid until the server is freed. */
 const char *agt_test_server_wait_request(agt_test_server *server, size_t count);
 
-/* Waits until `count` clients have closed their connection during AGT_TEST_HANG. */
+/* Waits until `count` clients have closed their connection during AGT_TEST_HANG, or before all that
+ * was to be sent had been. */
 void agt_test_server_wait_closed(agt_test_server *server, size_t count);
 
 size_t agt_test_server_count_requests(agt_test_server *server);

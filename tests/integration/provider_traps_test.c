@@ -153,6 +153,7 @@ static void cut_lines(agt__buffer *to, const char *body)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define JSON "application/json"
 #define HTML "text/html; charset=utf-8"
 #define GOOD                                                                                       \
@@ -178,6 +179,7 @@ static void cut_lines(agt__buffer *to, const char *body)
     {                                                                                              \
         .raw = text                                                                                \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const row rows[] = {
     {"T12", "a stream", {GOOD}},

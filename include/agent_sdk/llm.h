@@ -208,6 +208,27 @@ AGT_API const char *agt_provider_get_names(void);
  * not known. */
 AGT_API const char *agt_provider_get_key_variable(const char *provider);
 
+/** The variable with a key of @provider that is set; NULL if there is none. @threads any, unless
+ * the environment is being changed */
+AGT_API const char *agt_provider_find_key_variable(const char *provider);
+/** Where requests to @provider go: by its variable in the environment, else its own address; NULL
+ * for those that are any server. Borrowed, as long as the environment is not changed. */
+AGT_API const char *agt_provider_get_base_url(const char *provider);
+
+/**
+ * Ask a provider which models it serves; waits for the answer.
+ *
+ * @param config      `model` need not be set; `get_key` must not
+ * @param ret_models  [{"id": "…", "name": "…", "context_tokens": n}, …] by id, 10,000 at most; only
+ *                    `id` is always there. Tainted
+ * @return AGT_OK; as agt_model_new_provider(); AGT_E_MODEL for an answer that is no list; what the
+ *         network and the server answer; AGT_E_INVALID on the loop thread
+ * @threads any but the loop's
+ */
+AGT_API AGT_MUST_CHECK agt_status agt_provider_list_models(agt_runtime *runtime,
+                                                           const agt_provider_config *config,
+                                                           agt_value **ret_models, agt_error *err);
+
 /** What the model can take in and give out together; 0 = unknown. */
 AGT_API uint64_t agt_model_get_context_tokens(const agt_model *model);
 

@@ -30,7 +30,7 @@ static const cli_option options[CLI_OPT_COUNT] = {
     [CLI_OPT_SYSTEM] = {"system", 0, CLI_KIND_TEXT, "TEXT", NULL, NULL,
                         "The instructions of the model, without a team file."},
     [CLI_OPT_BASE_URL] = {"base-url", 0, CLI_KIND_TEXT, "URL", NULL, NULL,
-                          "Where the server of --model PROVIDER/NAME is."},
+                          "Where the server is, instead of where it usually is."},
     [CLI_OPT_STORE] = {"store", 's', CLI_KIND_FILE, "FILE", NULL, "AGENT_STORE",
                        "Keep and read runs, traces and costs in FILE, not in "
                        "$XDG_DATA_HOME/agent/agent.db."},
@@ -74,6 +74,7 @@ static const cli_option_id run_options[] = {
     CLI_OPT_PARALLEL, CLI_OPT_SESSION, CLI_OPT_CONTINUE, CLI_OPT_STORE,
     CLI_OPT_NO_STORE, CLI_OPT_RECORD,  CLI_OPT_FORCE,    CLI_OPT_NO_PROGRESS};
 static const cli_option_id replay_options[] = {CLI_OPT_JSON, CLI_OPT_JSONL, CLI_OPT_NO_PROGRESS};
+static const cli_option_id models_options[] = {CLI_OPT_JSON, CLI_OPT_BASE_URL, CLI_OPT_TIMEOUT};
 static const cli_option_id list_options[] = {CLI_OPT_JSON, CLI_OPT_STORE, CLI_OPT_LIMIT};
 static const cli_option_id show_options[] = {CLI_OPT_JSON, CLI_OPT_STORE};
 static const cli_option_id store_options[] = {CLI_OPT_STORE};
@@ -130,6 +131,13 @@ static const cli_verb verbs[] = {
      "no part of the total. \"+?\" says that some calls had no known price: the total is a lower "
      "bound.",
      cost_options, COUNT(cost_options), 0, 0, false, cli_costs},
+    {"models", "[PROVIDER]", "List providers, or the models of one",
+     "Without PROVIDER: the providers of models that are known, the variable with the key of each "
+     "and whether it is set, and where requests go. With PROVIDER: asks it for its models, and "
+     "says "
+     "which have a known price.\n"
+     "A model is named PROVIDER/NAME elsewhere, as in 'agent run --model'.",
+     models_options, COUNT(models_options), 0, 1, false, cli_models},
     {"tools", "[TEAM]", "List the tools of a team",
      "Lists the tools in the team file TEAM (team.yaml without it): kind, effect, timeout, what "
      "they depend on and who uses them.",

@@ -13,6 +13,7 @@ cli_exit cli_session_ls(const cli_arguments *arguments);
 cli_exit cli_session_show(const cli_arguments *arguments);
 cli_exit cli_session_rm(const cli_arguments *arguments);
 cli_exit cli_costs(const cli_arguments *arguments);
+cli_exit cli_models(const cli_arguments *arguments);
 cli_exit cli_tools(const cli_arguments *arguments);
 cli_exit cli_validate(const cli_arguments *arguments);
 cli_exit cli_init(const cli_arguments *arguments);

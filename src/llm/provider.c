@@ -94,6 +94,21 @@ const char *agt_provider_get_key_variable(const char *provider)
     return who != NULL ? who->key_variable : NULL;
 }
 
+const char *agt_provider_find_key_variable(const char *provider)
+{
+    const known_provider *who = find_known(provider);
+    if (who == NULL || who->key_variable == NULL) {
+        return NULL;
+    }
+    const char *token = who->url == NULL ? agt__wire_find(who->wire)->token_variable : NULL;
+    const char *key = secure_getenv(who->key_variable);
+    if (key != NULL && key[0] != '\0') {
+        return who->key_variable;
+    }
+    key = token != NULL ? secure_getenv(token) : NULL;
+    return key != NULL && key[0] != '\0' ? token : NULL;
+}
+
 /* ---- secrets ---------------------------------------------------------------------------------
  */
 
@@ -219,12 +234,8 @@ static agt_status find_key(agt__provider *provider, const known_provider *who,
 /* ---- where -----------------------------------------------------------------------------------
  */
 
-static const char *get_base_url(const agt__wire *wire, const known_provider *who,
-                                const agt_provider_config *config)
+static const char *find_base_url(const agt__wire *wire, const known_provider *who)
 {
-    if (config->base_url != NULL) {
-        return config->base_url;
-    }
     if (who->url != NULL) {
         return who->url;
     }
@@ -232,8 +243,16 @@ static const char *get_base_url(const agt__wire *wire, const known_provider *who
     return given != NULL && given[0] != '\0' ? given : wire->default_url;
 }
 
+const char *agt_provider_get_base_url(const char *provider)
+{
+    const known_provider *who = find_known(provider);
+    const char *url = who != NULL ? find_base_url(agt__wire_find(who->wire), who) : NULL;
+    return url != NULL && url[0] != '\0' ? url : NULL;
+}
+
+/* The address of what stands at @path of the server. */
 static agt_status make_url(agt__provider *provider, const known_provider *who, const char *base,
-                           agt_error *err)
+                           const char *below, agt_error *err)
 {
     size_t length = strlen(base);
     if (length == 0) {
@@ -252,13 +271,13 @@ static agt_status make_url(agt__provider *provider, const known_provider *who, c
     while (length > 0 && base[length - 1] == '/') {
         length--;
     }
-    size_t path = strlen(provider->wire->path) + 1;
+    size_t path = strlen(below) + 1;
     provider->url = agt__alloc(provider->allocator, length + path);
     if (provider->url == NULL) {
         return agt__error_nomem(err, origin);
     }
     memcpy(provider->url, base, length);
-    memcpy(provider->url + length, provider->wire->path, path);
+    memcpy(provider->url + length, below, path);
     return AGT_OK;
 }
 
@@ -386,8 +405,8 @@ void agt__provider_free(agt__provider *provider)
 }
 
 static agt_status make_provider(const agt_allocator *allocator, const known_provider *who,
-                                const agt_provider_config *config, agt__provider **ret_provider,
-                                agt_error *err)
+                                const agt_provider_config *config, bool lists_models,
+                                agt__provider **ret_provider, agt_error *err)
 {
     agt__provider *provider = agt__calloc(allocator, 1, sizeof(*provider));
     if (provider == NULL || pthread_mutex_init(&provider->mutex, NULL) != 0) {
@@ -397,7 +416,10 @@ static agt_status make_provider(const agt_allocator *allocator, const known_prov
     provider->allocator = allocator;
     provider->wire = agt__wire_find(who->wire);
     AGT_ASSERT(provider->wire != NULL);
-    agt_status status = make_url(provider, who, get_base_url(provider->wire, who, config), err);
+    const agt__wire *wire = provider->wire;
+    agt_status status = make_url(
+        provider, who, config->base_url != NULL ? config->base_url : find_base_url(wire, who),
+        lists_models ? wire->models_path : wire->path, err);
     if (status == AGT_OK) {
         status = find_key(provider, who, config, err);
     }
@@ -421,6 +443,36 @@ static agt_status make_provider(const agt_allocator *allocator, const known_prov
     return AGT_OK;
 }
 
+static agt_status fail_provider(const char *name, agt_error *err)
+{
+    const char *meant = suggest_provider(name);
+    if (meant != NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin,
+                              "there is no provider \"%.60s\"; did you mean \"%s\"?", name, meant);
+    }
+    return agt__error_set(err, AGT_E_INVALID, origin,
+                          "there is no provider \"%.60s\"; there are: %s", name != NULL ? name : "",
+                          agt_provider_get_names());
+}
+
+agt_status agt__provider_new_for_list(const agt_allocator *allocator,
+                                      const agt_provider_config *config,
+                                      agt__provider **ret_provider, agt_error *err)
+{
+    const known_provider *who = find_known(config->provider);
+    if (who == NULL) {
+        return fail_provider(config->provider, err);
+    }
+    if (config->get_key != NULL) {
+        return agt__error_set(err, AGT_E_INVALID, origin,
+                              "get_key is for requests of models: a list needs api_key, "
+                              "api_key_file or a variable");
+    }
+    agt_provider_config own = *config;
+    own.model = "";
+    return make_provider(allocator, who, &own, true, ret_provider, err);
+}
+
 agt_status agt_model_new_provider(agt_runtime *runtime, const agt_provider_config *config,
                                   agt_model **ret_model, agt_error *err)
 {
@@ -435,22 +487,14 @@ agt_status agt_model_new_provider(agt_runtime *runtime, const agt_provider_confi
     }
     const known_provider *who = find_known(own.provider);
     if (who == NULL) {
-        const char *meant = suggest_provider(own.provider);
-        if (meant != NULL) {
-            return agt__error_set(err, AGT_E_INVALID, origin,
-                                  "there is no provider \"%.60s\"; did you mean \"%s\"?",
-                                  own.provider, meant);
-        }
-        return agt__error_set(err, AGT_E_INVALID, origin,
-                              "there is no provider \"%.60s\"; there are: %s",
-                              own.provider != NULL ? own.provider : "", agt_provider_get_names());
+        return fail_provider(own.provider, err);
     }
     if (own.model == NULL || own.model[0] == '\0') {
         return agt__error_set(err, AGT_E_INVALID, origin, "model is missing: name one as %s does",
                               who->name);
     }
     agt__provider *provider = NULL;
-    status = make_provider(agt_runtime_get_allocator(runtime), who, &own, &provider, err);
+    status = make_provider(agt_runtime_get_allocator(runtime), who, &own, false, &provider, err);
     if (status != AGT_OK) {
         return status;
     }

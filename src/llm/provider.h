@@ -38,6 +38,11 @@ typedef struct agt__provider {
 
 void agt__provider_free(agt__provider *provider);
 
+/** A provider whose `url` is that of its list of models; `model` of @config is not looked at. */
+AGT_MUST_CHECK agt_status agt__provider_new_for_list(const agt_allocator *allocator,
+                                                     const agt_provider_config *config,
+                                                     agt__provider **ret_provider, agt_error *err);
+
 /** The operation of models that somebody serves. */
 extern const agt__operation_table agt__provider_table;
 

@@ -30,7 +30,7 @@ class ModelTest(CommandTest):
 class OneShot(ModelTest):
     def test_a_question(self):
         for model, path in [("openai/gpt-5", "/v1/chat/completions"),
-                            ("anthropic/claude-sonnet-4-5", "/v1/messages")]:
+                            ("anthropic/claude-sonnet-4-6", "/v1/messages")]:
             self.server.answers.append(Answer(text="Because of the air."))
             out, err = self.agent("run", "--model", model, "Why is the sky blue?")
             self.assertEqual(out, "Because of the air.\n")
@@ -217,6 +217,43 @@ class Failures(ModelTest):
         port = self.server.http.server_address[1]
         self.fails("no secure connection", "--base-url", f"https://127.0.0.1:{port}")
         self.fails("cannot connect to", "--base-url", "http://127.0.0.1:1", "--timeout=60s")
+
+
+class Lists(ModelTest):
+    def test_providers(self):
+        out, _ = self.agent("models")
+        self.assertRegex(out, r"openai +OPENAI_API_KEY is set +http://127.0.0.1")
+        self.assertRegex(out, r"mistral +MISTRAL_API_KEY is not set +https://api.mistral.ai/v1")
+        self.assertRegex(out, r"ollama +none needed +http://127.0.0.1:11434/v1")
+        out, _ = self.agent("models", env={"ANTHROPIC_API_KEY": "", "ANTHROPIC_AUTH_TOKEN": KEY})
+        self.assertRegex(out, r"anthropic +ANTHROPIC_AUTH_TOKEN is set")
+        self.assertNotIn(KEY, out)
+        providers = {entry["provider"]: entry for entry in self.json("models")["providers"]}
+        self.assertEqual(providers["openai"], {
+            "provider": "openai", "key_variable": "OPENAI_API_KEY", "has_key": True,
+            "base_url": self.server.url + "/v1"})
+        self.assertEqual(providers["compatible"], {
+            "provider": "compatible", "key_variable": None, "has_key": False, "base_url": None})
+
+    def test_models_of_one(self):
+        self.server.models["/v1/models"] = (200, {"data": [
+            {"id": "mine", "context_length": 4096}, {"id": "gpt-4o"}]})
+        out, _ = self.agent("models", "openai")
+        self.assertRegex(out, r"gpt-4o +- +\$2.50 +\$10.00")
+        self.assertRegex(out, r"mine +4,096 +- +-")
+        self.assertEqual(self.json("models", "openai")["models"][1], {
+            "id": "mine", "name": None, "context_tokens": 4096, "input_million_nanousd": None,
+            "input_million_usd": None, "output_million_nanousd": None, "output_million_usd": None})
+        self.agent("models", "compatible", "--base-url", self.server.url + "/v1")
+
+    def test_failures(self):
+        for arguments, code, message in [
+                (["opnai"], 3, 'did you mean "openai"?'), (["mistral"], 3, "set MISTRAL_API_KEY"),
+                (["openai", "--base-url", "http://127.0.0.1:1"], 4, "cannot connect to"),
+                (["openai"], 4, "HTTP 404")]:
+            out, err = self.agent("models", *arguments, code=code)
+            self.assertEqual(out, "")
+            self.assertIn(message, err)
 
 
 class Keys(ModelTest):

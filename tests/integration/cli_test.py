@@ -11,7 +11,7 @@ import unittest
 from _cli import AGENT, SOURCE, CommandTest
 
 VERBS = ["run", "replay", "trace ls", "trace show", "session ls", "session show",
-         "session rm", "costs", "tools", "validate", "init", "completion",
+         "session rm", "costs", "models", "tools", "validate", "init", "completion",
          "version", "help"]
 HEAD = ("version: 1\n"
         "models: {m: {provider: scripted, script: {version: 1, rules: []}}}\n")
@@ -64,7 +64,7 @@ class Help(CommandTest):
         page = re.sub(r"(?m)^\.\w+ ?", "", page)
         out, _ = self.agent("help")
         verbs = re.findall(r"(?m)^  ([a-z]+(?: [a-z]+)?)((?: \[?[A-Z]+\]?)*)  ", out)
-        self.assertEqual(len(verbs), 14, out)
+        self.assertEqual(len(verbs), 15, out)
         common = page[page.index("OPTIONS OF ALL COMMANDS"):page.index("EXIT STATUS")]
         for name, operands in verbs:
             heading = f"\nagent {name}{operands}\n"
